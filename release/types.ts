@@ -1,0 +1,255 @@
+/**
+ * The shape of a release: what is to run, frozen. Every other room speaks in these types.
+ *
+ * Everything here is plain JSON: it is hashed, stored in the ledger, and handed to dynamic resources. Secrets stand in it
+ * by name and version only; where a value belongs, a placeholder stands (see `secrets.ts`).
+ */
+
+/** How a service changes. `request`: may run twice, the edge switches it. `consumer`: pulls work, must not run twice. `stateful`: owns a volume, must not run twice. `job`: runs once. */
+export type ServiceKind = "request" | "consumer" | "stateful" | "job";
+
+/** The condition under which a dependent may start, in compose's words. */
+export type DependencyCondition = "service_started" | "service_healthy" | "service_completed_successfully";
+
+export interface Dependency {
+    readonly service: string;
+    readonly condition: DependencyCondition;
+}
+
+/** A container healthcheck, times in milliseconds. */
+export interface Healthcheck {
+    readonly test: readonly string[];
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly startPeriodMs: number;
+    readonly retries: number;
+}
+
+export interface Mount {
+    readonly type: "volume" | "bind";
+    /** The engine's volume name, or the host path for a bind. */
+    readonly source: string;
+    readonly target: string;
+    readonly readOnly: boolean;
+}
+
+export interface NetworkAttachment {
+    /** The engine's network name. */
+    readonly network: string;
+    /** Extra aliases of the baseline besides the service's own name; they belong to the edge, see `EdgeNetwork`. */
+    readonly aliases: readonly string[];
+}
+
+/** What the engine is asked to run: the baseline's service in one fixed vocabulary. Absent means the engine's default. */
+export interface ServiceSpec {
+    readonly command?: readonly string[];
+    readonly entrypoint?: readonly string[];
+    /** Values may contain secret placeholders. */
+    readonly environment: Readonly<Record<string, string>>;
+    readonly user?: string;
+    readonly workingDir?: string;
+    readonly hostname?: string;
+    readonly init: boolean;
+    readonly readOnly: boolean;
+    readonly privileged: boolean;
+    readonly capAdd: readonly string[];
+    readonly capDrop: readonly string[];
+    readonly securityOpt: readonly string[];
+    readonly groupAdd: readonly string[];
+    /** Path to mount options, as in `/tmp` to `size=64m`. */
+    readonly tmpfs: Readonly<Record<string, string>>;
+    readonly mounts: readonly Mount[];
+    readonly networks: readonly NetworkAttachment[];
+    readonly healthcheck?: Healthcheck;
+    readonly restart: "no" | "always" | "on-failure" | "unless-stopped";
+    readonly stopSignal?: string;
+    /** Seconds between the stop signal and the kill; 10 is compose's default. */
+    readonly stopGraceSeconds: number;
+    readonly memoryBytes?: number;
+    readonly memorySwapBytes?: number;
+    readonly cpus?: number;
+    readonly pidsLimit?: number;
+    readonly shmBytes?: number;
+    readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+    readonly sysctls: Readonly<Record<string, string>>;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly extraHosts: readonly { readonly host: string; readonly ip: string }[];
+    readonly dns: readonly string[];
+    readonly logDriver?: string;
+    readonly logOptions: Readonly<Record<string, string>>;
+}
+
+/** An image that the program builds; named by its source digest, so that the name is known before it is built. */
+export interface BuiltImage {
+    readonly kind: "built";
+    /** The reference to run, as in `plumbline/api:3f9c1a2b4d5e`. */
+    readonly reference: string;
+    /** SHA-256 over context, Dockerfile, arguments and base. */
+    readonly sourceDigest: string;
+    /** Build context, relative to the project folder. */
+    readonly context: string;
+    /** Dockerfile, relative to the project folder. */
+    readonly dockerfile: string;
+    readonly target?: string;
+    readonly args: Readonly<Record<string, string>>;
+}
+
+/** An image that is pulled. */
+export interface PulledImage {
+    readonly kind: "pulled";
+    readonly reference: string;
+}
+
+export type ServiceImage = BuiltImage | PulledImage;
+
+/** A port of the baseline, as clients outside see it. */
+export interface PublishedPort {
+    /** Port inside the container. */
+    readonly target: number;
+    /** Port on the host; 0 where the port is only reachable inside. */
+    readonly published: number;
+    readonly hostIp: string;
+}
+
+export interface ProbeExpectation {
+    readonly status: number;
+    /** A subset that the JSON body must contain. */
+    readonly json?: Readonly<Record<string, unknown>>;
+    /** Key of the JSON body that must equal the service's revision. */
+    readonly revisionAt?: string;
+}
+
+/** A question put to a service through the edge, with the answer that proves it ready. */
+export type Probe =
+    | { readonly type: "http"; readonly port: number; readonly path: string; readonly headers: Readonly<Record<string, string>>; readonly expect: ProbeExpectation }
+    | { readonly type: "postgres"; readonly port: number; readonly user: string; readonly password: string; readonly database: string }
+    | { readonly type: "redis"; readonly port: number; readonly password: string }
+    | { readonly type: "tcp"; readonly port: number };
+
+/** A storage bucket that is created and kept as declared (R05). */
+export interface Bucket {
+    readonly name: string;
+    readonly public: boolean;
+    readonly fileSizeLimit: number | null;
+    readonly allowedMimeTypes: readonly string[] | null;
+}
+
+export interface ServiceRelease {
+    readonly name: string;
+    readonly kind: ServiceKind;
+    /** Eight hex digits over everything in this record but itself. */
+    readonly revision: string;
+    readonly image: ServiceImage;
+    readonly spec: ServiceSpec;
+    readonly dependsOn: readonly Dependency[];
+    readonly ports: readonly PublishedPort[];
+    readonly probes: readonly Probe[];
+    readonly buckets?: { readonly port: number; readonly serviceKey: string; readonly list: readonly Bucket[] };
+    /** Versions of the secrets whose placeholders stand in this service. */
+    readonly secretVersions: Readonly<Record<string, string>>;
+    /** Longest time from start to ready, in milliseconds (F9): from the healthcheck's own arithmetic and the settings. */
+    readonly startDeadlineMs: number;
+}
+
+export interface NetworkRelease {
+    /** The engine's name, as in `insurance_navigator_network`. */
+    readonly name: string;
+    readonly driver: string;
+    readonly internal: boolean;
+    readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface VolumeRelease {
+    /** The key in the baseline, as in `postgres_data`. */
+    readonly key: string;
+    /** The engine's name, as in `insurance_navigator_postgres_data`. */
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+}
+
+/** One port of one service behind the edge. `http` is switched request by request, `tcp` connection by connection. */
+export interface Listener {
+    readonly service: string;
+    readonly port: number;
+    readonly protocol: "http" | "tcp";
+    readonly kind: ServiceKind;
+    readonly published?: { readonly hostIp: string; readonly port: number };
+}
+
+export interface Gateway {
+    readonly name: string;
+    readonly port: number;
+    readonly published: { readonly hostIp: string; readonly port: number };
+    readonly routes: readonly { readonly prefix: string; readonly service: string; readonly port: number; readonly stripPrefix: boolean }[];
+}
+
+export interface EdgeRelease {
+    readonly revision: string;
+    readonly image: BuiltImage;
+    readonly listeners: readonly Listener[];
+    readonly gateways: readonly Gateway[];
+    /** Host port of the probe listener, published on `probeHostIp` only. */
+    readonly probePort: number;
+    readonly probeHostIp: string;
+    /** Per network the names that the edge answers to: the services' own names and their aliases. */
+    readonly networks: readonly { readonly network: string; readonly aliases: readonly string[] }[];
+    /** Volume that holds the edge's configuration. */
+    readonly configVolume: string;
+}
+
+/** One request of the smoke test. `{name}` in path, body or headers stands for a value saved by an earlier step. */
+export interface SmokeStep {
+    readonly name: string;
+    readonly service: string;
+    readonly port: number;
+    readonly method: string;
+    readonly path: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body?: string;
+    readonly expect: ProbeExpectation;
+    readonly save: Readonly<Record<string, string>>;
+    /** Repeat until the expectation holds, at most this long; 0 asks once. */
+    readonly withinMs: number;
+}
+
+/** How a secret variable gets its value where the stack does not give one. */
+export type SecretSource =
+    | { readonly type: "generate"; readonly length: number }
+    | { readonly type: "jwt"; readonly role: string; readonly signedWith: string };
+
+export interface SupabaseRelease {
+    readonly projectId: string;
+    readonly apiUrl: string;
+    /** Names of the secrets that hold the two keys. */
+    readonly anonKey: string;
+    readonly serviceRoleKey: string;
+}
+
+export interface Release {
+    /** Twelve hex digits over everything in this record but itself. */
+    readonly id: string;
+    readonly stack: string;
+    /** Compose project name: prefix of every network and volume. */
+    readonly project: string;
+    /** In start order: a service stands after everything it depends on. */
+    readonly services: readonly ServiceRelease[];
+    readonly networks: readonly NetworkRelease[];
+    readonly volumes: readonly VolumeRelease[];
+    readonly edge: EdgeRelease;
+    readonly smoke: readonly SmokeStep[];
+    readonly secretSources: Readonly<Record<string, SecretSource>>;
+    readonly secretVersions: Readonly<Record<string, string>>;
+    readonly supabase?: SupabaseRelease;
+    /** The numbers that steer probes and start-up, frozen so that a rollback uses the same. */
+    readonly health: HealthPolicy;
+}
+
+/** R32, times in milliseconds. */
+export interface HealthPolicy {
+    readonly initialDelayMs: number;
+    readonly retries: number;
+    readonly intervalMs: number;
+    readonly successThreshold: number;
+    readonly failureThreshold: number;
+    readonly backoffFactor: number;
+}
