@@ -1,0 +1,84 @@
+/** The edge: the load balancer in front of every service. */
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { EdgeRelease } from "../release/types.ts";
+import { containerLabels } from "./container-args.ts";
+import type { Images } from "./images.ts";
+import { labelList } from "./networks.ts";
+import type { DeclaredContainer } from "./service-container.ts";
+
+export interface EdgeArgs {
+    readonly edge: EdgeRelease;
+    readonly project: string;
+    readonly stack: string;
+    readonly images: Images;
+}
+
+/** Port of the probe listener inside the edge's container. */
+export const probeListenerPort = 19_000;
+
+/** Where the edge keeps its configuration, on a volume of its own. */
+export const edgeConfigFolder = "/etc/plumbline-edge";
+
+/** Declares the edge's container, created and not started, with every published port and every service name. */
+export class Edge extends pulumi.ComponentResource {
+    /** Id and engine name of the created container. */
+    readonly declared: pulumi.Output<DeclaredContainer>;
+
+    constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("plumbline:components:Edge", name, {}, opts);
+        const { edge } = args;
+        const volume = new docker.Volume(
+            edge.configVolume,
+            { name: edge.configVolume },
+            { parent: this, ignoreChanges: ["labels"] },
+        );
+        const container = new docker.Container(
+            `edge-${edge.revision}`,
+            {
+                image: edge.image.reference,
+                start: false,
+                mustRun: false,
+                restart: "unless-stopped",
+                user: "10006:10006",
+                readOnly: true,
+                init: true,
+                destroyGraceSeconds: 10,
+                stopTimeout: 10,
+                capabilities: { drops: ["ALL"] },
+                securityOpts: ["no-new-privileges:true"],
+                tmpfs: { "/run/haproxy": "size=1m,uid=10006,gid=10006,mode=0750", "/tmp": "size=16m" },
+                memory: 256,
+                memorySwap: 256,
+                labels: labelList(containerLabels(args.project, args.stack, "edge", edge.revision)),
+                networksAdvanced: edge.networks.map(({ network, aliases }) => ({ name: network, aliases: [...aliases] })),
+                ports: edgePorts(edge),
+                volumes: [{ volumeName: edge.configVolume, containerPath: edgeConfigFolder }],
+                logDriver: "json-file",
+                logOpts: { "max-file": "3", "max-size": "10m" },
+            },
+            {
+                parent: this,
+                dependsOn: [volume, ...args.images.builds(edge.image)],
+                deleteBeforeReplace: false,
+                replaceOnChanges: ["healthcheck", "tmpfs", "init"],
+            },
+        );
+        this.declared = pulumi.all({ id: container.id, name: container.name });
+        this.registerOutputs({ declared: this.declared });
+    }
+}
+
+/** Every published port: those of the baseline, the gateways, and the probe listener; sorted, each once. */
+export function edgePorts(edge: EdgeRelease): { internal: number; external: number; ip: string; protocol: string }[] {
+    const ports = [
+        ...edge.listeners.flatMap(({ port, published }) =>
+            published === undefined ? [] : [{ internal: port, external: published.port, ip: published.hostIp }],
+        ),
+        ...edge.gateways.map(({ port, published }) => ({ internal: port, external: published.port, ip: published.hostIp })),
+        { internal: probeListenerPort, external: edge.probePort, ip: edge.probeHostIp },
+    ];
+    return ports
+        .sort((a, b) => a.internal - b.internal || a.external - b.external)
+        .map((port) => ({ ...port, protocol: "tcp" }));
+}

@@ -1,0 +1,73 @@
+/** The images that the program builds. */
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { BuiltImage, ServiceImage } from "../release/types.ts";
+
+export interface ImagesArgs {
+    /** The images of the release; those that are pulled are left to the engine. */
+    readonly images: readonly ServiceImage[];
+    /**
+     * For each reference the token of the build that the engine holds, or a new one where the image is missing. A token
+     * that differs from the recorded one is what makes the command run again: so an image is built when its source
+     * digest changes or when it is gone, and not otherwise.
+     */
+    readonly buildTokens: Readonly<Record<string, string>>;
+    /** Address of the engine for the build; default: the one that the docker client finds. */
+    readonly engineHost?: string;
+}
+
+/** Builds images from their Dockerfiles, each named by the digest of its source. */
+export class Images extends pulumi.ComponentResource {
+    readonly #commands = new Map<string, command.local.Command>();
+
+    constructor(name: string, args: ImagesArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("plumbline:components:Images", name, {}, opts);
+        for (const image of builtImages(args.images)) {
+            const build = new command.local.Command(
+                image.reference.replace(/[/:]/g, "-"),
+                {
+                    create: buildCommand(image),
+                    environment: {
+                        PLUMBLINE_BUILD: args.buildTokens[image.reference] ?? "",
+                        ...(args.engineHost === undefined ? {} : { DOCKER_HOST: args.engineHost }),
+                    },
+                    triggers: [image.sourceDigest, args.buildTokens[image.reference] ?? ""],
+                    logging: command.local.Logging.Stderr,
+                },
+                { parent: this },
+            );
+            this.#commands.set(image.reference, build);
+        }
+        this.registerOutputs({});
+    }
+
+    /** What a container of this image has to wait for. */
+    builds(image: ServiceImage): pulumi.Resource[] {
+        const build = this.#commands.get(image.reference);
+        return build === undefined ? [] : [build];
+    }
+}
+
+/** Each built image once, however many services use it. */
+export function builtImages(images: readonly ServiceImage[]): BuiltImage[] {
+    const byReference = new Map<string, BuiltImage>();
+    for (const image of images) if (image.kind === "built") byReference.set(image.reference, image);
+    return [...byReference.values()];
+}
+
+/** The shell command that builds an image, its token as a label. */
+export function buildCommand(image: BuiltImage): string {
+    const options = [
+        ["--tag", image.reference],
+        ["--file", image.dockerfile],
+        ["--label", `plumbline.source=${image.sourceDigest}`],
+        ...(image.target === undefined ? [] : [["--target", image.target]]),
+        ...Object.entries(image.args).map(([key, value]) => ["--build-arg", `${key}=${value}`]),
+    ];
+    const words = [...options.flat(), image.context].map(quoted).join(" ");
+    return `sh components/build-image.sh ${words}`;
+}
+
+function quoted(word: string): string {
+    return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,39 @@
+/** The networks of a stack. */
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { NetworkRelease } from "../release/types.ts";
+
+export interface StackNetworksArgs {
+    /** The networks of the release, by the names that the engine knows them by. */
+    readonly networks: readonly NetworkRelease[];
+}
+
+/**
+ * Declares the stack's networks. Containers name them literally and depend on this component: passed as an output, the
+ * replacement of a network would take every container along.
+ */
+export class StackNetworks extends pulumi.ComponentResource {
+    constructor(name: string, args: StackNetworksArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("plumbline:components:StackNetworks", name, {}, opts);
+        for (const network of args.networks) {
+            new docker.Network(
+                network.name,
+                {
+                    name: network.name,
+                    driver: network.driver,
+                    internal: network.internal,
+                    labels: labelList(network.labels),
+                },
+                { parent: this },
+            );
+        }
+        this.registerOutputs({});
+    }
+}
+
+/** Labels as the Docker provider wants them, in a fixed order. */
+export function labelList(labels: Readonly<Record<string, string>>): { label: string; value: string }[] {
+    return Object.entries(labels)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([label, value]) => ({ label, value }));
+}

@@ -1,0 +1,50 @@
+/** The container of one service. */
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { ServiceRelease } from "../release/types.ts";
+import { containerArgs, containerLabels, environmentList } from "./container-args.ts";
+import type { Images } from "./images.ts";
+
+export interface ServiceContainerArgs {
+    /** The service, frozen. */
+    readonly service: ServiceRelease;
+    /** Compose project of the stack. */
+    readonly project: string;
+    readonly stack: string;
+    /** The built images; the container waits for its own. */
+    readonly images: Images;
+    /** Values of the secrets whose placeholders stand in the environment. */
+    readonly secrets: pulumi.Input<Record<string, string>>;
+}
+
+/** What the rollout needs to know of a declared container. */
+export interface DeclaredContainer {
+    readonly id: string;
+    readonly name: string;
+}
+
+/** Creates a service's container beside whatever runs, and does not start it: that is the rollout's part. */
+export class ServiceContainer extends pulumi.ComponentResource {
+    readonly service: string;
+    /** Id and engine name of the created container. */
+    readonly declared: pulumi.Output<DeclaredContainer>;
+
+    constructor(args: ServiceContainerArgs, opts?: pulumi.ComponentResourceOptions) {
+        const { service } = args;
+        super("plumbline:components:ServiceContainer", service.name, {}, opts);
+        this.service = service.name;
+        const envs = pulumi.secret(args.secrets).apply((secrets) => environmentList(service, secrets));
+        const container = new docker.Container(
+            `${service.name}-${service.revision}`,
+            { ...containerArgs(service, containerLabels(args.project, args.stack, service.name, service.revision)), envs },
+            {
+                parent: this,
+                dependsOn: args.images.builds(service.image),
+                deleteBeforeReplace: false,
+                replaceOnChanges: ["healthcheck", "tmpfs", "init"],
+            },
+        );
+        this.declared = pulumi.all({ id: container.id, name: container.name });
+        this.registerOutputs({ declared: this.declared });
+    }
+}

@@ -1,0 +1,21 @@
+/** The shape of our dynamic providers: Pulumi's own, with inputs and outputs typed and no method left out. */
+
+export interface DiffResult {
+    readonly changes: boolean;
+    readonly deleteBeforeReplace: boolean;
+}
+
+export interface CheckFailure {
+    readonly property: string;
+    readonly reason: string;
+}
+
+/** All six methods, always: without `diff` every change of text is an update, without `update` outputs are lost. */
+export interface DynamicProvider<Inputs, Outputs> {
+    check(olds: Inputs, news: Inputs): Promise<{ inputs: Inputs; failures?: CheckFailure[] }>;
+    diff(id: string, olds: Outputs, news: Inputs): Promise<DiffResult>;
+    create(inputs: Inputs): Promise<{ id: string; outs: Outputs }>;
+    update(id: string, olds: Outputs, news: Inputs): Promise<{ outs: Outputs }>;
+    read(id: string, props: Outputs): Promise<{ id: string; props: Outputs }>;
+    delete(id: string, props: Outputs): Promise<void>;
+}

@@ -1,0 +1,44 @@
+/** The `Validation` resource: the recorded verdict on what runs. The work is done in `validation.provider.ts`. */
+import * as pulumi from "@pulumi/pulumi";
+import type { RolloutOutcome } from "../rollout/outcome.ts";
+
+export interface ValidationArgs {
+    /** The release, as canonical JSON. */
+    readonly release: pulumi.Input<string>;
+    /** What the rollout ended in; a new transaction is judged anew. */
+    readonly outcome: pulumi.Input<RolloutOutcome>;
+    /** Values of the secrets that probes need. */
+    readonly secrets: pulumi.Input<Record<string, string>>;
+    /** Days that each kind of report is kept. */
+    readonly retentionDays: pulumi.Input<Record<string, number>>;
+    /** Address of the engine; default: `DOCKER_HOST`, or the engine on this machine. */
+    readonly engineHost?: pulumi.Input<string>;
+}
+
+/** One service as it was judged. */
+export interface Verdict {
+    readonly service: string;
+    readonly result: "pass" | "fail" | "inconclusive";
+    /** Empty on a pass; otherwise expected and actual. */
+    readonly findings: readonly string[];
+}
+
+// A thin shell: Pulumi keeps the text of these methods in the state, so they hold nothing but a door.
+const shell: pulumi.dynamic.ResourceProvider = {
+    check: async (olds, news) => (await import("#provider/validation")).provider.check(olds, news),
+    diff: async (id, olds, news) => (await import("#provider/validation")).provider.diff(id, olds, news),
+    create: async (inputs) => (await import("#provider/validation")).provider.create(inputs),
+    update: async (id, olds, news) => (await import("#provider/validation")).provider.update(id, olds, news),
+    read: async (id, props) => (await import("#provider/validation")).provider.read(id, props),
+    delete: async (id, props) => (await import("#provider/validation")).provider.delete(id, props),
+};
+
+/** Judges the services of a committed release, writes the report, and judges again at every refresh. */
+export class Validation extends pulumi.dynamic.Resource {
+    /** One verdict for each service. */
+    declare readonly verdicts: pulumi.Output<Verdict[]>;
+
+    constructor(name: string, args: ValidationArgs, opts?: pulumi.CustomResourceOptions) {
+        super(shell, name, { ...args, verdicts: undefined }, { ...opts, additionalSecretOutputs: ["secrets"] });
+    }
+}

@@ -1,0 +1,54 @@
+/** The timeline of a transaction: one JSON line for every event, written as it happens. */
+import { appendFileSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { TimelineEvent } from "./outcome.ts";
+
+/** Folder of everything that deployments of a stack leave on disk, relative to the project. */
+export function reportsFolder(stack: string): string {
+    return path.join("infrastructure", "reports", stack);
+}
+
+/** The file of the transaction under way. */
+export function timelinePath(stack: string): string {
+    return path.join(reportsFolder(stack), "timeline.jsonl");
+}
+
+/** Writes the events of one transaction, for the person who watches and for the evidence. */
+export class Timeline {
+    readonly #file: string;
+    readonly #transaction: string;
+    readonly #now: () => Date;
+    readonly #echo: (line: string) => void;
+
+    /**
+     * @param now gives the time of an event
+     * @param echo receives one readable line for every event, for `pulumi up` without our commands
+     */
+    constructor(
+        stack: string,
+        transaction: string,
+        options: { now?: () => Date; echo?: (line: string) => void } = {},
+    ) {
+        this.#file = timelinePath(stack);
+        this.#transaction = transaction;
+        this.#now = options.now ?? (() => new Date());
+        this.#echo = options.echo ?? (() => undefined);
+        mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
+        writeFileSync(this.#file, "", { mode: 0o600 });
+    }
+
+    /** Adds one event. Synchronous, so that the line stands when the act begins. */
+    record(event: Omit<TimelineEvent, "at" | "transaction">): void {
+        const line: TimelineEvent = { at: this.#now().toISOString(), transaction: this.#transaction, ...event };
+        appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
+        if (event.event !== "log" && event.event !== "step-begin") {
+            const took = event.durationMs ? ` (${(event.durationMs / 1000).toFixed(1)} s)` : "";
+            this.#echo(`${event.event}: ${event.message}${took}`);
+        }
+    }
+
+    /** Keeps a copy in the evidence folder of the transaction. */
+    keep(folder: string): void {
+        copyFileSync(this.#file, path.join(folder, "timeline.jsonl"));
+    }
+}
