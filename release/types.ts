@@ -121,8 +121,20 @@ export interface ProbeExpectation {
 
 /** A question put to a service through the edge, with the answer that proves it ready. */
 export type Probe =
-    | { readonly type: "http"; readonly port: number; readonly path: string; readonly headers: Readonly<Record<string, string>>; readonly expect: ProbeExpectation }
-    | { readonly type: "postgres"; readonly port: number; readonly user: string; readonly password: string; readonly database: string }
+    | {
+          readonly type: "http";
+          readonly port: number;
+          readonly path: string;
+          readonly headers: Readonly<Record<string, string>>;
+          readonly expect: ProbeExpectation;
+      }
+    | {
+          readonly type: "postgres";
+          readonly port: number;
+          readonly user: string;
+          readonly password: string;
+          readonly database: string;
+      }
     | { readonly type: "redis"; readonly port: number; readonly password: string }
     | { readonly type: "tcp"; readonly port: number };
 
@@ -180,7 +192,12 @@ export interface Gateway {
     readonly name: string;
     readonly port: number;
     readonly published: { readonly hostIp: string; readonly port: number };
-    readonly routes: readonly { readonly prefix: string; readonly service: string; readonly port: number; readonly stripPrefix: boolean }[];
+    readonly routes: readonly {
+        readonly prefix: string;
+        readonly service: string;
+        readonly port: number;
+        readonly stripPrefix: boolean;
+    }[];
 }
 
 export interface EdgeRelease {

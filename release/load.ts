@@ -1,0 +1,44 @@
+/** From the files of a project to the release that a stack is to run: the only call that the program needs. */
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { loadBaseline } from "./baseline.ts";
+import { freezeRelease } from "./freeze.ts";
+import { parseSettings, type Settings } from "./settings.ts";
+import type { Release } from "./types.ts";
+
+export interface LoadedRelease {
+    readonly settings: Settings;
+    readonly release: Release;
+}
+
+export interface LoadOptions {
+    /** How compose is called, as in `["docker", "compose"]`. @default the project's own, then `docker compose` */
+    readonly composeCommand?: readonly string[];
+}
+
+/**
+ * Reads settings and baseline and freezes them.
+ *
+ * @param projectDir the folder of Pulumi.yaml
+ * @param rawConfig the stack's configuration as Pulumi gives it, keys without `plumbline:`, structured values as JSON
+ * @throws PlumblineError of category `settings`, `baseline` or `dependency`, before anything is touched
+ */
+export async function loadRelease(
+    projectDir: string,
+    stack: string,
+    rawConfig: Readonly<Record<string, string>>,
+    options: LoadOptions = {},
+): Promise<LoadedRelease> {
+    const settings = parseSettings(stack, rawConfig);
+    const composeCommand = options.composeCommand ?? (await findCompose(projectDir));
+    const baseline = await loadBaseline(projectDir, settings, { composeCommand });
+    return { settings, release: await freezeRelease(baseline, settings, projectDir) };
+}
+
+async function findCompose(projectDir: string): Promise<readonly string[]> {
+    const own = join(projectDir, ".plumbline", "bin", "docker-compose");
+    return access(own).then(
+        () => [own],
+        () => ["docker", "compose"],
+    );
+}

@@ -1,0 +1,332 @@
+/**
+ * The settings: every key that `Pulumi.<stack>.yaml` may set, with its meaning, unit and default per stack.
+ * This schema is their one source; `describeSettings` lists it, and every default number of the program stands here.
+ */
+import { z } from "zod";
+import { PlumblineError } from "./errors.ts";
+import { didYouMean } from "./suggest.ts";
+
+export const stackNames = ["local", "staging", "production"] as const;
+export type StackName = (typeof stackNames)[number];
+
+/** The passphrase of `local`, documented on purpose: what it encrypts is generated on the machine and protects nothing else. */
+export const localPassphrase = "plumbline-local";
+
+const minimalPassphraseLength = 12;
+
+type Defaults = { readonly every: unknown } | Readonly<Record<StackName, unknown>>;
+
+interface SettingInfo {
+    readonly meaning: string;
+    /** Unit of a number, or what a value looks like. */
+    readonly unit: string;
+    /** Absent: the setting has no default and may stay unset. */
+    readonly defaults?: Defaults;
+}
+
+const infos = z.registry<SettingInfo>();
+
+/** A field of the schema together with what a reader must know of it. */
+function setting<T extends z.ZodType>(schema: T, unit: string, meaning: string, defaults?: Defaults): T {
+    infos.add(schema, { meaning, unit, ...(defaults === undefined ? {} : { defaults }) });
+    return schema;
+}
+
+const port = () => z.int().min(1).max(65535);
+const seconds = () => z.number().min(0).max(86_400);
+const days = () => z.int().min(1).max(3650);
+const factor = () => z.number().min(1).max(10);
+const variableName = () =>
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable: letters, digits, _");
+/** YAML reads `30` as a number; a variable is always text. */
+const text = () => z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
+const schema = z.strictObject({
+    project: setting(
+        z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, "must be lower-case letters, digits, - and _"),
+        "name",
+        "Compose project name: prefix of every network and volume, so that stacks on one engine stay apart.",
+        {
+            local: "insurance_navigator",
+            staging: "insurance_navigator_staging",
+            production: "insurance_navigator_production",
+        },
+    ),
+    composeFile: setting(z.string().min(1), "path", "The baseline, relative to the folder of Pulumi.yaml.", {
+        every: "docker-compose.yml",
+    }),
+    bindAddress: setting(
+        z.ipv4(),
+        "address",
+        "Host address on which the ports are published. Anything but loopback is refused in local.",
+        { every: "127.0.0.1" },
+    ),
+    ports: z.strictObject({
+        offset: setting(
+            z.int().min(0).max(60_000),
+            "ports",
+            "Added to every published port of the baseline and its gateways, so that two stacks fit on one engine.",
+            { local: 0, staging: 10_000, production: 0 },
+        ),
+    }),
+    probePort: setting(
+        port(),
+        "port",
+        "Host port of the edge's probe listener, on 127.0.0.1. Not moved by ports.offset when set.",
+        { local: 54_390, staging: 64_390, production: 54_390 },
+    ),
+    variables: setting(
+        z.record(variableName(), text()),
+        "name: value",
+        "Variables for the interpolation of the compose file. Not for secrets: those belong under `secrets`.",
+        { every: {} },
+    ),
+    images: setting(
+        z.record(z.string(), z.string().min(1)),
+        "service: reference",
+        "Images to pull instead of building, as in `storage: supabase/storage-api:v1.25.7`.",
+        { every: {} },
+    ),
+    startTimeoutSeconds: setting(
+        z.record(z.string(), z.number().min(1).max(86_400)),
+        "service: s",
+        "Longest time from start to ready, in the place of the one computed from the healthcheck.",
+        { every: {} },
+    ),
+    health: z.strictObject({
+        initialDelaySeconds: setting(
+            seconds(),
+            "s",
+            "Least time granted to a service to become ready. Not a sleep: one that is ready earlier passes earlier.",
+            { every: 10 },
+        ),
+        retries: setting(z.int().min(0).max(100), "count", "Probes repeated after a failed one, before it counts.", {
+            every: 3,
+        }),
+        intervalSeconds: setting(z.number().min(0.1).max(3600), "s", "Time between two probes.", { every: 5 }),
+        successThreshold: setting(z.int().min(1).max(100), "count", "Passes in a row that make a service healthy.", {
+            every: 1,
+        }),
+        failureThreshold: setting(z.int().min(1).max(100), "count", "Failures in a row that make it unhealthy.", {
+            every: 3,
+        }),
+        backoffFactor: setting(factor(), "factor", "Growth of the wait from one retry to the next.", { every: 2 }),
+    }),
+    network: z.strictObject({
+        retries: setting(z.int().min(0).max(100), "count", "Repeats of a call that failed in the network.", {
+            every: 3,
+        }),
+        timeoutSeconds: setting(z.number().min(0.1).max(3600), "s", "Longest time for one call.", { every: 10 }),
+        initialDelaySeconds: setting(seconds(), "s", "Wait before the first repeat.", { every: 0.5 }),
+        backoffFactor: setting(factor(), "factor", "Growth of the wait from one repeat to the next.", { every: 2 }),
+    }),
+    drainSeconds: setting(seconds(), "s", "Longest time for open requests to end before a service is stopped.", {
+        every: 30,
+    }),
+    credentialsVersion: setting(
+        z.int().min(1),
+        "number",
+        "Version of the generated secrets. Raising it makes new ones.",
+        { every: 1 },
+    ),
+    secrets: setting(
+        z.record(variableName(), z.string().min(1)),
+        "name: value",
+        "Values of the baseline's secrets, encrypted in this file. Local generates what is missing; the others refuse it.",
+        { every: {} },
+    ),
+    reports: z.strictObject({
+        deploymentDays: setting(days(), "days", "How long deployment summaries are kept.", { every: 30 }),
+        healthDays: setting(days(), "days", "How long health results are kept.", { every: 7 }),
+        performanceDays: setting(days(), "days", "How long performance metrics are kept.", { every: 30 }),
+        validationDays: setting(days(), "days", "How long validation results are kept.", { every: 30 }),
+        rollbackDays: setting(days(), "days", "How long rollback summaries are kept.", { every: 90 }),
+    }),
+});
+
+/** A stack's validated settings, all defaults filled in. */
+export type Settings = Readonly<z.infer<typeof schema>> & { readonly stack: StackName };
+
+/**
+ * The settings of a stack from its raw configuration: text for plain values, JSON for structured ones, as Pulumi gives
+ * them, keys without the `plumbline:` prefix. Reports every problem at once.
+ * @throws PlumblineError of category `settings`; never with the value of a secret in it
+ */
+export function parseSettings(stack: string, raw: Readonly<Record<string, string>>): Settings {
+    const name = stackNameOf(stack);
+    const { given, problems } = readValues(raw);
+    const parsed = schema.safeParse(merge(defaultsOf(schema, name), given));
+    if (!parsed.success) problems.push(...parsed.error.issues.flatMap((issue) => describeIssue(issue, given)));
+    else problems.push(...contradictions(name, parsed.data));
+    if (parsed.success && problems.length === 0) return { stack: name, ...parsed.data };
+    throw new PlumblineError(
+        "settings",
+        [`${fileOf(name)} is not valid:`, ...problems.map((text) => `  - ${text}`)].join("\n"),
+        {
+            remedy: `Correct ${fileOf(name)}; docs/settings.md lists every key.`,
+        },
+    );
+}
+
+/** One row of the settings reference. */
+export interface SettingDescription {
+    /** As in `plumbline:health.retries`. */
+    readonly key: string;
+    readonly unit: string;
+    readonly meaning: string;
+    readonly defaults: Readonly<Record<StackName, unknown>>;
+}
+
+/** Every setting, in the order of the schema: what docs/settings.md is made of. */
+export function describeSettings(): readonly SettingDescription[] {
+    return leaves(schema, []).map(({ path, info }) => ({
+        key: `plumbline:${path.join(".")}`,
+        unit: info.unit,
+        meaning: info.meaning,
+        defaults: {
+            local: defaultFor(info, "local"),
+            staging: defaultFor(info, "staging"),
+            production: defaultFor(info, "production"),
+        },
+    }));
+}
+
+/**
+ * Refuses a passphrase that protects nothing. `local` may use the documented one; the others need their own, of at
+ * least 12 characters. A passphrase file (`PULUMI_CONFIG_PASSPHRASE_FILE`) is left to Pulumi.
+ */
+export function checkPassphrase(stack: string, env: Readonly<Record<string, string | undefined>>): void {
+    const name = stackNameOf(stack);
+    if (name === "local" || env.PULUMI_CONFIG_PASSPHRASE_FILE) return;
+    const passphrase = env.PULUMI_CONFIG_PASSPHRASE ?? "";
+    const fault =
+        passphrase === ""
+            ? "is empty"
+            : passphrase === localPassphrase
+              ? "is the documented one of the local stack"
+              : passphrase.length < minimalPassphraseLength
+                ? `is shorter than ${minimalPassphraseLength} characters`
+                : undefined;
+    if (fault === undefined) return;
+    throw new PlumblineError("settings", `The passphrase of ${name} ${fault}.`, {
+        remedy: `Set PULUMI_CONFIG_PASSPHRASE to a secret of at least ${minimalPassphraseLength} characters.`,
+    });
+}
+
+/** The stack by its name; refuses one that has no defaults here. */
+export function stackNameOf(stack: string): StackName {
+    const known = stackNames.find((name) => name === stack);
+    if (known !== undefined) return known;
+    throw new PlumblineError("settings", `There is no stack ${stack}${didYouMean(stack, stackNames)}.`, {
+        remedy: `Use one of ${stackNames.join(", ")}.`,
+    });
+}
+
+/** The file that a person edits to change a setting. */
+export function fileOf(stack: StackName): string {
+    return `Pulumi.${stack}.yaml`;
+}
+
+type Tree = { [key: string]: unknown };
+
+/** Plain text to values: a field that is not text comes as JSON. Text that is no JSON is left for the schema to refuse. */
+function readValues(raw: Readonly<Record<string, string>>): { given: Tree; problems: string[] } {
+    const given: Tree = {};
+    const problems: string[] = [];
+    for (const [key, value] of Object.entries(raw)) {
+        const field: z.ZodType | undefined = Object.hasOwn(schema.shape, key)
+            ? schema.shape[key as keyof typeof schema.shape]
+            : undefined;
+        if (field === undefined) {
+            problems.push(`plumbline:${key} is not a setting${didYouMean(key, Object.keys(schema.shape))}`);
+            continue;
+        }
+        given[key] = field instanceof z.ZodString || field instanceof z.ZodIPv4 ? value : fromJson(value);
+    }
+    return { given, problems };
+}
+
+function fromJson(value: string): unknown {
+    try {
+        return JSON.parse(value);
+    } catch {
+        return value;
+    }
+}
+
+/** The default of every field, as an object of the schema's own shape. */
+function defaultsOf(object: z.ZodObject, stack: StackName): Tree {
+    const tree: Tree = {};
+    for (const { path, info } of leaves(object, [])) {
+        let place = tree;
+        for (const key of path.slice(0, -1)) {
+            place[key] ??= {};
+            place = place[key] as Tree;
+        }
+        place[path.at(-1) ?? ""] = defaultFor(info, stack);
+    }
+    return tree;
+}
+
+function defaultFor(info: SettingInfo, stack: StackName): unknown {
+    if (info.defaults === undefined) return undefined;
+    return "every" in info.defaults ? info.defaults.every : info.defaults[stack];
+}
+
+function leaves(object: z.ZodObject, path: readonly string[]): { path: string[]; info: SettingInfo }[] {
+    return Object.entries(object.shape).flatMap(([key, field]) => {
+        const here = [...path, key];
+        const info = infos.get(field as z.ZodType);
+        if (info !== undefined) return [{ path: here, info }];
+        return field instanceof z.ZodObject ? leaves(field, here) : [];
+    });
+}
+
+/** Given values over defaults. Only objects are merged; a value of another shape replaces, for the schema to refuse. */
+function merge(base: unknown, over: unknown): unknown {
+    if (!isTree(base) || !isTree(over)) return over === undefined ? base : over;
+    const result: Tree = { ...base };
+    for (const [key, value] of Object.entries(over)) result[key] = merge(result[key], value);
+    return result;
+}
+
+function isTree(value: unknown): value is Tree {
+    return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/** `plumbline:health.retries is "many", expected …`, without the value where it is a secret. */
+function describeIssue(issue: z.core.$ZodIssue, given: Tree): string[] {
+    const path = issue.path.map(String);
+    const key = `plumbline:${path.join(".")}`;
+    if (issue.code === "unrecognized_keys") {
+        return issue.keys.map((name) => `${key}.${name} is not a setting${didYouMean(name, knownKeys(path))}`);
+    }
+    if (path[0] === "secrets") return [`${key} is not a valid secret: ${issue.message}`];
+    return [`${key} is ${JSON.stringify(valueAt(given, path))}: ${issue.message}`];
+}
+
+function knownKeys(path: readonly string[]): string[] {
+    let place: unknown = schema;
+    for (const key of path) place = place instanceof z.ZodObject ? place.shape[key] : undefined;
+    return place instanceof z.ZodObject ? Object.keys(place.shape) : [];
+}
+
+function valueAt(tree: unknown, path: readonly string[]): unknown {
+    return path.reduce<unknown>((place, key) => (isTree(place) ? place[key] : undefined), tree);
+}
+
+/** What each value allows but all together do not. */
+function contradictions(stack: StackName, settings: z.infer<typeof schema>): string[] {
+    const found: string[] = [];
+    if (stack === "local" && !settings.bindAddress.startsWith("127.")) {
+        found.push(
+            `plumbline:bindAddress is "${settings.bindAddress}": local is published on this machine only, as 127.0.0.1`,
+        );
+    }
+    for (const name of Object.keys(settings.variables)) {
+        if (Object.hasOwn(settings.secrets, name)) {
+            found.push(`plumbline:variables.${name} is also set as plumbline:secrets.${name}: remove one`);
+        }
+    }
+    return found;
+}

@@ -1,0 +1,9 @@
+/** A hint for a mistyped name. */
+import { closest, distance } from "fastest-levenshtein";
+
+/** ` (did you mean x?)` when a known name is near enough to be a slip of the finger, otherwise nothing. */
+export function didYouMean(name: string, known: readonly string[]): string {
+    if (known.length === 0) return "";
+    const best = closest(name, known);
+    return distance(name, best) <= Math.max(2, Math.floor(name.length / 3)) ? ` (did you mean ${best}?)` : "";
+}
