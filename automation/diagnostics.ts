@@ -1,0 +1,69 @@
+/** Pulumi's diagnostics, collected from engine events and cleaned for people. A failed `up` has them only there. Pure. */
+
+import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+
+/** Pulumi's closing lines, which say nothing that another diagnostic does not say. */
+const closingLines = new Set(["update failed", "preview failed", "destroy failed", "refresh failed"]);
+
+/** Gathers the diagnostics of one Pulumi operation. */
+export class Diagnostics {
+    readonly #errors = new Map<string, string>();
+    readonly #warnings = new Map<string, string>();
+    readonly #raw: string[] = [];
+
+    /** Takes one engine event; anything but a diagnostic is left alone. */
+    add(event: EngineEvent): void {
+        const diagnostic = event.diagnosticEvent;
+        if (!diagnostic || diagnostic.ephemeral || (diagnostic.severity as string) === "debug") return;
+        const raw = stripColours(`${diagnostic.prefix ?? ""}${diagnostic.message}`).trim();
+        if (raw === "") return;
+        const subject = nameOfUrn(diagnostic.urn);
+        this.#raw.push(`${diagnostic.severity} ${subject ?? ""}: ${raw}`);
+        const text = cleanMessage(stripColours(diagnostic.message));
+        if (text === "") return;
+        const line = subject === null ? text : `${subject}: ${text}`;
+        if (diagnostic.severity === "error") this.#errors.set(text, line);
+        if (diagnostic.severity === "warning") this.#warnings.set(text, line);
+    }
+
+    /** The errors, each once, complete, in the order of their coming. */
+    errors(): string[] {
+        const all = [...this.#errors];
+        const telling = all.filter(([text]) => !closingLines.has(text));
+        return (telling.length > 0 ? telling : all).map(([, line]) => line);
+    }
+
+    /** The warnings, each once. */
+    warnings(): string[] {
+        return [...this.#warnings.values()];
+    }
+
+    /** Everything as it came but for colours, for the evidence. */
+    raw(): string {
+        return this.#raw.length === 0 ? "" : `${this.#raw.join("\n")}\n`;
+    }
+}
+
+/** Without Pulumi's colour tags (`<{%reset%}>`) and the terminal's escape sequences. */
+export function stripColours(text: string): string {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
+    return text.replace(/<\{%[^%]*%\}>/g, "").replace(/\u001b\[[0-9;]*[A-Za-z]/g, "");
+}
+
+/** A message without stack frames and the runtime's wrapping, every other line as it is. */
+export function cleanMessage(message: string): string {
+    return message
+        .split("\n")
+        .filter((line) => !/^\s+at (async )?(.+ \(.+\)|.+:\d+:\d+\)?|<anonymous>)( \{)?$/.test(line))
+        .filter((line) => !/^\s*Running program .* failed with an unhandled exception:\s*$/.test(line))
+        .map((line) => line.replace(/^(error|Error|Uncaught): +/, "").replace(/^PlumblineError: /, ""))
+        .join("\n")
+        .replace(/\n{3,}/g, "\n\n")
+        .trim();
+}
+
+/** The resource's own name, as in `api-3f9c1a2b`; null where the diagnostic is about none, or about the stack. */
+export function nameOfUrn(urn: string | undefined): string | null {
+    if (!urn || urn.includes("pulumi:pulumi:Stack")) return null;
+    return urn.slice(urn.lastIndexOf("::") + 2) || null;
+}

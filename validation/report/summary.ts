@@ -1,0 +1,83 @@
+/** The summary that a person reads at a glance: one table from one rollout outcome. Pure. */
+
+import type { Outcome, RolloutOutcome, ServiceOutcome } from "../../rollout/outcome.ts";
+
+const headings: Readonly<Record<Outcome, string>> = {
+    committed: "runs, proven healthy",
+    "rolled-back": "was rolled back; the previous release runs",
+    "rollback-failed": "could not be rolled back; the stack needs a person",
+    refused: "was refused before any change",
+};
+
+/** Renders columns padded to their widest cell, two spaces apart, without trailing spaces. */
+export function renderTable(rows: readonly (readonly string[])[]): string[] {
+    const widths: number[] = [];
+    for (const row of rows) {
+        row.forEach((cell, column) => {
+            widths[column] = Math.max(widths[column] ?? 0, cell.length);
+        });
+    }
+    return rows.map((row) =>
+        row
+            .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+            .join("  ")
+            .trimEnd(),
+    );
+}
+
+/**
+ * The summary of a rollout as text, without colours: services, addresses, health with times, images, duration, files.
+ * @param files paths of what was written about it, relative to the project folder
+ */
+export function renderSummary(outcome: RolloutOutcome, files: readonly string[] = []): string {
+    const lines = [
+        `${outcome.stack}: release ${outcome.release} ${headings[outcome.outcome]}`,
+        "",
+        ...renderTable([
+            ["SERVICE", "KIND", "HEALTH", "ADDRESS", "REVISION", "IMAGE", "CHANGED"],
+            ...outcome.services.map(serviceRow),
+        ]),
+    ];
+    const gateways = Object.entries(outcome.gateways);
+    if (gateways.length > 0) {
+        lines.push("", ...renderTable(gateways.map(([name, address]) => [`gateway ${name}`, address])));
+    }
+    lines.push(
+        "",
+        ...renderTable([
+            ["transaction", outcome.transaction],
+            ["previous release", outcome.previous ?? "none"],
+            ["started", outcome.startedAt],
+            ["duration", seconds(outcome.durationMs)],
+            ["evidence", outcome.evidence],
+            ...files.map((file) => ["report", file]),
+        ]),
+    );
+    return `${lines.join("\n")}\n`;
+}
+
+function serviceRow(service: ServiceOutcome): string[] {
+    return [
+        service.name,
+        service.kind,
+        health(service),
+        service.addresses.join(", ") || "inside only",
+        service.revision,
+        `${service.image} (${shortImageId(service.imageId)})`,
+        service.changed ? "yes" : "no",
+    ];
+}
+
+function health(service: ServiceOutcome): string {
+    const probe = `probe ${Math.round(service.probeMs)} ms`;
+    return service.readyAfterMs === 0 ? `healthy, ${probe}` : `ready in ${seconds(service.readyAfterMs)}, ${probe}`;
+}
+
+/** `sha256:0123456789ab…` as the twelve digits that `docker images` shows. */
+function shortImageId(id: string): string {
+    return id.replace(/^sha256:/, "").slice(0, 12) || "id unknown";
+}
+
+function seconds(ms: number): string {
+    return `${(ms / 1000).toFixed(1)} s`;
+}
