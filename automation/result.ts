@@ -5,7 +5,8 @@ import { exitCodes, type Outcome } from "../rollout/outcome.ts";
 
 /**
  * How a command ended. The first four are a rollout's own outcomes; `unchanged`: there was nothing to do; `planned`: the
- * preview was shown; `as-recorded` and `deviates`: what `status` found; `destroyed`, `secrets-set`: done.
+ * preview was shown; `as-recorded` and `deviates`: what `status` found; `destroyed`, `secrets-set`: done; `incomplete`: stopped half way,
+ * neither as before nor as asked.
  */
 export type CommandOutcome =
     | Outcome
@@ -14,6 +15,7 @@ export type CommandOutcome =
     | "as-recorded"
     | "deviates"
     | "destroyed"
+    | "incomplete"
     | "secrets-set";
 
 /** A failure in the words that a person needs, without stack traces. */
@@ -49,13 +51,14 @@ export interface CommandResult {
  * The exit code of an outcome (R95).
  *
  * `deviates` is 30: `status` changes nothing, and refuses to confirm the stack. There is no code of its own, so that the
- * five codes mean the same for every command.
+ * five codes mean the same for every command. `incomplete` is 20: a person must look.
  */
 export function exitCodeOf(outcome: CommandOutcome): number {
     switch (outcome) {
         case "rolled-back":
             return exitCodes.rolledBack;
         case "rollback-failed":
+        case "incomplete":
             return exitCodes.rollbackFailed;
         case "refused":
         case "deviates":
@@ -74,7 +77,8 @@ const words: Readonly<Record<CommandOutcome, string>> = {
     planned: "planned, nothing was changed",
     "as-recorded": "runs as recorded",
     deviates: "does not run as recorded",
-    destroyed: "destroyed, data volumes kept",
+    destroyed: "destroyed",
+    incomplete: "STOPPED HALF WAY: run it again, or look at the evidence",
     "secrets-set": "secrets are set",
 };
 

@@ -1,0 +1,104 @@
+/** `deploy`: brings a stack to the release of this checkout, or leaves it as it was. */
+
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
+import type { RolloutOutcome } from "../rollout/outcome.ts";
+import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
+import { reportFolder } from "../validation/report/write.ts";
+import { type CommandContext, conclude, type Ending } from "./context.ts";
+import { eventSink, withLock, withTimeline } from "./operation.ts";
+import type { CommandOptions } from "./options.ts";
+import { pulumiFailure } from "./pulumi-error.ts";
+import type { CommandResult } from "./result.ts";
+import { openStack } from "./workspace.ts";
+
+export interface DeployOptions extends CommandOptions {
+    /** Ask the engine first what became of everything, and mend what has drifted. @default false */
+    readonly refresh?: boolean;
+}
+
+export interface DeployResult extends CommandResult {
+    /** The rollout that the stack's outputs record; null when none has committed. */
+    readonly summary: RolloutOutcome | null;
+    /** Resources by what was done with them, as in `{ create: 12, same: 3 }`. */
+    readonly changes: Readonly<Record<string, number>>;
+}
+
+type DeployExtra = Pick<DeployResult, "summary" | "changes">;
+
+/**
+ * Deploys a stack: `pulumi up`, which declares the new release beside the running one and then runs the rollout.
+ *
+ * The outcome is `committed` (exit code 0: the new release runs, proven), `unchanged` (0: it already ran), `rolled-back`
+ * (10: the previous release runs, proven), `rollback-failed` (20: a person is needed) or `refused` (30: no rollout began,
+ * what runs was not touched). Nothing is thrown for these; `failure` and `diagnostics` tell the reason.
+ */
+export async function deploy(options: DeployOptions = {}): Promise<DeployResult> {
+    const nothing: DeployExtra = { summary: null, changes: {} };
+    return conclude("deploy", options, nothing, async (context) => {
+        const stack = await openStack(context, "create");
+        const before = await readOutcome(context);
+        try {
+            const result = await withTimeline(context, () =>
+                withLock(context, stack, () =>
+                    stack.up({ onEvent: eventSink(context), refresh: options.refresh ?? false }),
+                ),
+            );
+            const summary = summaryOf(result.outputs);
+            const changes = result.summary.resourceChanges ?? {};
+            return endingOf(context, summary, changes);
+        } catch (error) {
+            const after = await readOutcome(context);
+            // No new transaction: no rollout had begun, so this is a refusal.
+            if (after === null || after.transaction === before?.transaction) throw error;
+            return failedEnding(context, after, error, nothing);
+        }
+    });
+}
+
+function endingOf(
+    context: CommandContext,
+    summary: RolloutOutcome | null,
+    changes: Readonly<Record<string, number>>,
+): Ending<DeployExtra> {
+    const ours = summary !== null && summary.startedAt >= context.startedAt;
+    return {
+        outcome: ours ? "committed" : "unchanged",
+        release: summary?.release ?? null,
+        evidence: summary?.evidence ?? null,
+        extra: { summary, changes },
+    };
+}
+
+/** A rollout began, and Pulumi failed. The commit record alone decides: after a commit the outcome is good, with a warning. */
+function failedEnding(
+    context: CommandContext,
+    record: OutcomeRecord,
+    error: unknown,
+    extra: DeployExtra,
+): Ending<DeployExtra> {
+    const failure = pulumiFailure(error, context.diagnostics);
+    const ending = { outcome: record.outcome, release: record.release, evidence: record.evidence, extra };
+    if (record.outcome !== "committed") {
+        return { ...ending, failure: { ...failure, message: record.error ?? failure.message } };
+    }
+    context.note(`The release is committed, but Pulumi failed afterwards: ${failure.message}`);
+    return ending;
+}
+
+/** The rollout's outcome in a stack's outputs; null where there is none yet. */
+export function summaryOf(outputs: OutputMap): RolloutOutcome | null {
+    const parsed = rolloutOutcomeSchema.safeParse(outputs.summary?.value);
+    return parsed.success ? parsed.data : null;
+}
+
+/** How the newest transaction of the stack ended; null where there was none. */
+async function readOutcome(context: CommandContext): Promise<OutcomeRecord | null> {
+    const file = path.join(context.projectDir, reportFolder(context.stack), "outcome.json");
+    const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return null;
+        throw error;
+    });
+    return text === null ? null : outcomeRecordSchema.parse(JSON.parse(text));
+}

@@ -1,0 +1,181 @@
+/** The commands: reads the command line, calls one function of this room, prints its result, and ends with its exit code. */
+
+import { createInterface } from "node:readline/promises";
+import { Command, CommanderError, Option } from "commander";
+import { describeError, PlumblineError } from "../release/errors.ts";
+import { exitCodes } from "../rollout/outcome.ts";
+import { renderSummary } from "../validation/report/summary.ts";
+import { deploy } from "./deploy.ts";
+import { destroy, renderDestroy } from "./destroy.ts";
+import { defaultStack, refuseGateSkipping } from "./options.ts";
+import { preview, renderPlan } from "./preview.ts";
+import { chooseView, plainView } from "./progress-view.ts";
+import { type CommandResult, lastLine } from "./result.ts";
+import { renderSecrets, secrets } from "./secrets.ts";
+import { renderStatus, status } from "./status.ts";
+
+const exitCodeHelp = `
+Exit codes:
+  0   committed, or nothing to do
+  10  rolled back: the previous release runs, proven
+  20  rollback failed, or stopped half way: a person is needed
+  30  refused before any change
+  64  wrong usage`;
+
+/** Options that every command has. */
+interface CommonOptions {
+    readonly stack: string;
+    readonly json?: boolean;
+}
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** Runs one command line; returns the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+    let exitCode: number = exitCodes.committed;
+    const program = buildProgram((code) => {
+        exitCode = code;
+    });
+    try {
+        refuseGateSkipping(args);
+        await program.parseAsync(args, { from: "user" });
+        return exitCode;
+    } catch (error) {
+        if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.committed : exitCodes.usage;
+        process.stderr.write(`${describeError(error)}\n`);
+        return error instanceof PlumblineError && error.category === "usage" ? exitCodes.usage : exitCodes.refused;
+    }
+}
+
+function buildProgram(finish: (exitCode: number) => void): Command {
+    const program = new Command("plumbline")
+        .description("Deploys the services of docker-compose.yml to a stack: all of them proven, or none changed.")
+        .exitOverride()
+        .showHelpAfterError("Run with --help for all commands and options.")
+        .addHelpText("after", exitCodeHelp);
+    /** A command with what all have; its last line is printed by `report`. */
+    const command = (name: string, description: string, examples: readonly string[]) =>
+        program
+            .command(name)
+            .description(description)
+            .addOption(
+                new Option("-s, --stack <name>", "the stack: local, staging or production").default(defaultStack),
+            )
+            .option("--json", "print the result as JSON on standard output, everything else on standard error")
+            .allowExcessArguments(false)
+            .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}\n${exitCodeHelp}`);
+
+    command("deploy", "Bring a stack to the release of this checkout, or leave it as it was.", [
+        "npm run deploy",
+        "npm run deploy -- --stack staging",
+        "npm run deploy -- --refresh",
+    ])
+        .option("--refresh", "ask the engine first what runs, and mend what has drifted")
+        .action(async (options: CommonOptions & { refresh?: boolean }) => {
+            const result = await deploy({
+                stack: options.stack,
+                view: viewFor(options),
+                refresh: options.refresh ?? false,
+            });
+            finish(report(options, result, result.summary === null ? "" : renderSummary(result.summary)));
+        });
+
+    command("preview", "Show what a deploy would change. Changes nothing.", [
+        "npm run preview",
+        "npm run preview -- --stack production",
+        "npm run preview -- --stack staging --from-nothing",
+    ])
+        .option("--from-nothing", "plan against an empty stack with throw-away backend, passphrase and secrets")
+        .option("--refresh", "ask the engine first what runs, so that drift shows")
+        .action(async (options: CommonOptions & { fromNothing?: boolean; refresh?: boolean }) => {
+            const result = await preview({
+                stack: options.stack,
+                view: viewFor(options),
+                fromNothing: options.fromNothing ?? false,
+                refresh: options.refresh ?? false,
+            });
+            finish(report(options, result, result.outcome === "planned" ? renderPlan(result) : ""));
+        });
+
+    command("status", "Compare what runs with what the stack records. Changes nothing.", [
+        "npm run status",
+        "npm run status -- --stack staging --json",
+    ]).action(async (options: CommonOptions) => {
+        const result = await status({ stack: options.stack, view: viewFor(options) });
+        finish(report(options, result, result.outcome === "refused" ? "" : renderStatus(result)));
+    });
+
+    command("destroy", "Stop and remove a stack in reverse order. Data volumes stay unless --volumes is given.", [
+        "npm run destroy -- --stack staging",
+        "npm run destroy -- --stack local --volumes --yes",
+    ])
+        .option("--volumes", "delete the data volumes too; cannot be undone")
+        .option("--yes", "do not ask before deleting data")
+        .action(async (options: CommonOptions & { volumes?: boolean; yes?: boolean }) => {
+            if (options.volumes && !options.yes) await confirmDeletion(options.stack);
+            const result = await destroy({
+                stack: options.stack,
+                view: viewFor(options),
+                volumes: options.volumes ?? false,
+            });
+            finish(report(options, result, renderDestroy(result)));
+        });
+
+    command("secrets", "Generate the secrets that a stack lacks, and set them encrypted in Pulumi.<stack>.yaml.", [
+        "npm run secrets -- --stack staging",
+        "npm run secrets -- --stack production --rotate JWT_SECRET",
+    ])
+        .option("--rotate <name>", "give this secret a new value, and the keys signed with it")
+        .action(async (options: CommonOptions & { rotate?: string }) => {
+            const result = await secrets({
+                stack: options.stack,
+                view: viewFor(options),
+                ...(options.rotate === undefined ? {} : { rotate: options.rotate }),
+            });
+            finish(report(options, result, result.outcome === "secrets-set" ? renderSecrets(result) : ""));
+        });
+
+    return program;
+}
+
+/** Progress goes to standard error when standard output carries JSON. */
+function viewFor(options: CommonOptions) {
+    return options.json ? plainView(process.stderr) : chooseView(process.stdout, process.env);
+}
+
+/** Prints a result, its last line last; returns the exit code. */
+function report(options: CommonOptions, result: CommandResult, body: string): number {
+    if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    const out = options.json ? process.stderr : process.stdout;
+    if (body !== "" && !options.json) out.write(`\n${body}\n`);
+    if (result.failure !== null) process.stderr.write(`${failureText(result)}\n`);
+    out.write(`${lastLine(result)}\n`);
+    return result.exitCode;
+}
+
+/** The failure complete: message, every diagnostic that it does not hold, the next step. */
+function failureText({ failure, diagnostics }: CommandResult): string {
+    if (failure === null) return "";
+    const about = failure.service === null ? failure.category : `${failure.category}, ${failure.service}`;
+    const more = diagnostics.filter((text) => !failure.message.includes(text));
+    const next = failure.remedy === null ? [] : [`  Next: ${failure.remedy}`];
+    return [`Error: ${failure.message} [${about}]`, ...more, ...next].join("\n");
+}
+
+/**
+ * Asks for the stack's name before data is deleted.
+ * @throws PlumblineError `usage` where nobody can be asked, or when another name was typed
+ */
+async function confirmDeletion(stack: string): Promise<void> {
+    const remedy = "Add --yes when the data of this stack is to be deleted for good.";
+    if (process.stdin.isTTY !== true || process.env.CI === "true") {
+        throw new PlumblineError("usage", "--volumes deletes data and nobody can be asked here.", { remedy });
+    }
+    const prompt = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+        const answer = await prompt.question(`This deletes all data of ${stack}. Type its name to go on: `);
+        if (answer.trim() !== stack) throw new PlumblineError("usage", "Nothing was deleted.", { remedy });
+    } finally {
+        prompt.close();
+    }
+}
