@@ -1,14 +1,373 @@
 /** The baseline: the compose file as `docker compose config` normalises it, in our own vocabulary. */
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import { parse } from "yaml";
+import type { z } from "zod";
+import { composeConfig } from "./compose-command.ts";
+import { type ComposeModel, type ComposeService, composeModel, refusedKeys } from "./compose-model.ts";
+import { type ComposeSource, readComposeSource } from "./compose-source.ts";
+import { PlumblineError } from "./errors.ts";
+import type { ProjectExtension, ServiceExtension } from "./extension.ts";
+import { startOrder } from "./graph.ts";
+import { compareText } from "./revision.ts";
+import { placeholderOf } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
+import type { Dependency, Healthcheck, NetworkRelease, ServiceSpec, VolumeRelease } from "./types.ts";
 
-export interface Baseline {
-    readonly project: string;
+export interface BaselineBuild {
+    /** Relative to the project folder, with forward slashes. */
+    readonly context: string;
+    readonly dockerfile: string;
+    readonly target?: string;
+    readonly args: Readonly<Record<string, string>>;
 }
 
+export interface BaselinePort {
+    readonly target: number;
+    readonly published: number;
+    /** Compose's `app_protocol`. */
+    readonly protocol?: string;
+}
+
+export interface BaselineService {
+    readonly name: string;
+    readonly image?: string;
+    readonly build?: BaselineBuild;
+    readonly spec: ServiceSpec;
+    readonly dependsOn: readonly Dependency[];
+    readonly ports: readonly BaselinePort[];
+    readonly expose: readonly number[];
+    readonly extension: ServiceExtension;
+}
+
+export interface Baseline {
+    /** The compose file's name as it stands in messages. */
+    readonly file: string;
+    readonly project: string;
+    readonly services: readonly BaselineService[];
+    readonly networks: readonly NetworkRelease[];
+    readonly volumes: readonly VolumeRelease[];
+    readonly extension: ProjectExtension;
+}
+
+/**
+ * Reads the compose file of the settings for the stack's project name, with a placeholder for every secret.
+ * @throws PlumblineError of category `baseline` for what compose or Plumbline cannot accept, with file and line, all
+ * problems at once; of category `dependency` for a broken dependency graph
+ */
 export async function loadBaseline(
-    _projectDir: string,
-    _settings: Settings,
-    _options: { readonly composeCommand: readonly string[] },
+    projectDir: string,
+    settings: Settings,
+    options: { readonly composeCommand: readonly string[] },
 ): Promise<Baseline> {
-    throw new Error("not yet");
+    const source = await readComposeSource(join(projectDir, settings.composeFile), settings.composeFile);
+    const call = {
+        projectDir,
+        file: settings.composeFile,
+        project: settings.project,
+        variables: {
+            ...settings.variables,
+            ...Object.fromEntries(source.secretNames.map((name) => [name, placeholderOf(name)])),
+        },
+        command: options.composeCommand,
+    };
+    const text = await composeConfig(call).catch(async (error: unknown) => {
+        await explainDependencies(call);
+        throw error;
+    });
+    return parseBaseline(text, source, projectDir);
+}
+
+/** Compose says less about a broken dependency graph than ours does: where it is the graph, let ours speak. */
+async function explainDependencies(call: Parameters<typeof composeConfig>[0]): Promise<void> {
+    const text = await composeConfig({ ...call, lenient: true }).catch(() => undefined);
+    if (text === undefined) return;
+    const model = composeModel.safeParse(withoutForeignExtensions(parse(text)));
+    if (model.success) startOrder(graphOf(model.data));
+}
+
+function graphOf(model: ComposeModel): Record<string, string[]> {
+    return Object.fromEntries(
+        Object.entries(model.services).map(([name, service]) => [
+            name,
+            dependenciesOf(service, model).map((d) => d.service),
+        ]),
+    );
+}
+
+/** From the text of `docker compose config` to the baseline. */
+export function parseBaseline(text: string, source: ComposeSource, projectDir: string): Baseline {
+    const parsed = composeModel.safeParse(withoutForeignExtensions(unescaped(parse(text))));
+    if (!parsed.success) throw refusal(parsed.error.issues, source);
+    const model = parsed.data;
+    const problems = [
+        ...fixedNames(model),
+        ...Object.entries(model.services).flatMap(([name, it]) => conflicts(name, it)),
+    ];
+    if (problems.length > 0) throw refusalOf(problems, source);
+    return {
+        file: source.file,
+        project: model.name,
+        services: sortedEntries(model.services).map(([name, it]) => serviceOf(name, it, model, source, projectDir)),
+        networks: sortedEntries(model.networks).map(([, { name, driver, internal, labels }]) => ({
+            name,
+            driver,
+            internal,
+            labels,
+        })),
+        volumes: sortedEntries(model.volumes).map(([key, { name, labels }]) => ({ key, name, labels })),
+        extension: model["x-plumbline"],
+    };
+}
+
+function serviceOf(
+    name: string,
+    service: ComposeService,
+    model: ComposeModel,
+    source: ComposeSource,
+    projectDir: string,
+): BaselineService {
+    const build = service.build;
+    return {
+        name,
+        ...(service.image === undefined ? {} : { image: service.image }),
+        ...(build === undefined
+            ? {}
+            : {
+                  build: {
+                      ...contextOf(name, build, source, projectDir),
+                      ...(build.target === undefined ? {} : { target: build.target }),
+                      args: build.args,
+                  },
+              }),
+        spec: specOf(service, model),
+        dependsOn: dependenciesOf(service, model),
+        ports: service.ports
+            .map(({ target, published, app_protocol: protocol }) => ({
+                target,
+                published,
+                ...(protocol === undefined ? {} : { protocol }),
+            }))
+            .sort((a, b) => a.target - b.target || a.published - b.published),
+        expose: [...new Set(service.expose.flat())].sort((a, b) => a - b),
+        extension: service["x-plumbline"],
+    };
+}
+
+/** The engine's part of a service. Lists whose order means nothing are sorted, so that it makes no new revision. */
+function specOf(service: ComposeService, model: ComposeModel): ServiceSpec {
+    const limits = service.deploy?.resources?.limits;
+    const memory = service.mem_limit ?? limits?.memory;
+    return {
+        ...defined({
+            command: service.command ?? undefined,
+            entrypoint: service.entrypoint ?? undefined,
+            user: service.user,
+            workingDir: service.working_dir,
+            hostname: service.hostname,
+            stopSignal: service.stop_signal,
+            memoryBytes: memory,
+            // The engine's own rule, written out: what is set by rule and what is read back are then the same.
+            memorySwapBytes: service.memswap_limit ?? (memory === undefined ? undefined : 2 * memory),
+            cpus: service.cpus ?? limits?.cpus,
+            pidsLimit: service.pids_limit ?? limits?.pids,
+            shmBytes: service.shm_size,
+            healthcheck: service.healthcheck === undefined ? undefined : healthcheckOf(service.healthcheck),
+            logDriver: service.logging?.driver,
+        }),
+        environment: service.environment,
+        init: service.init,
+        readOnly: service.read_only,
+        privileged: service.privileged,
+        capAdd: capabilities(service.cap_add),
+        capDrop: capabilities(service.cap_drop),
+        securityOpt: [...service.security_opt].sort(compareText),
+        groupAdd: [...service.group_add].sort(compareText),
+        tmpfs: {
+            ...Object.fromEntries(service.tmpfs.map(tmpfsEntry)),
+            ...Object.fromEntries(service.volumes.flatMap(tmpfsMount)),
+        },
+        mounts: service.volumes
+            .flatMap((mount) => (mount.type === "volume" ? [mount] : []))
+            .map((mount) => ({
+                type: "volume" as const,
+                source: model.volumes[mount.source]?.name ?? mount.source,
+                target: mount.target,
+                readOnly: mount.read_only,
+            }))
+            .sort((a, b) => compareText(a.target, b.target)),
+        networks: sortedEntries(service.networks).map(([key, attachment]) => ({
+            network: model.networks[key]?.name ?? key,
+            aliases: [...new Set(attachment?.aliases ?? [])].sort(compareText),
+        })),
+        restart: service.restart,
+        stopGraceSeconds: (service.stop_grace_period ?? 10_000) / 1000,
+        ulimits: sortedEntries(service.ulimits).map(([name, limit]) =>
+            typeof limit === "number" ? { name, soft: limit, hard: limit } : { name, ...limit },
+        ),
+        sysctls: service.sysctls,
+        labels: service.labels,
+        extraHosts: service.extra_hosts.map(extraHost),
+        dns: service.dns,
+        logOptions: service.logging?.options ?? {},
+    };
+}
+
+/** Compose's and the engine's own defaults, written out: the deadline is computed from them. */
+function healthcheckOf(check: NonNullable<ComposeService["healthcheck"]>): Healthcheck {
+    return {
+        test: check.disable ? ["NONE"] : check.test,
+        intervalMs: check.interval ?? 30_000,
+        timeoutMs: check.timeout ?? 30_000,
+        startPeriodMs: check.start_period ?? 0,
+        retries: check.retries ?? 3,
+    };
+}
+
+/** Upper case without `CAP_`, sorted. */
+function capabilities(names: readonly string[]): string[] {
+    return [...new Set(names.map((name) => name.toUpperCase().replace(/^CAP_/, "")))].sort(compareText);
+}
+
+function tmpfsEntry(entry: string): [string, string] {
+    const colon = entry.indexOf(":");
+    return colon < 0 ? [entry, ""] : [entry.slice(0, colon), entry.slice(colon + 1)];
+}
+
+function tmpfsMount(mount: ComposeService["volumes"][number]): [string, string][] {
+    if (mount.type !== "tmpfs") return [];
+    const { size, mode } = mount.tmpfs ?? {};
+    const options = [
+        ...(size === undefined ? [] : [`size=${size}`]),
+        ...(mode === undefined ? [] : [`mode=${mode.toString(8).padStart(4, "0")}`]),
+    ];
+    return [[mount.target, options.join(",")]];
+}
+
+/** Compose writes `host=ip`; the address may hold colons. */
+function extraHost(entry: string): { host: string; ip: string } {
+    const at = entry.indexOf("=");
+    return { host: entry.slice(0, at), ip: entry.slice(at + 1) };
+}
+
+/** A dependency that is not required and whose profile is off is none. */
+function dependenciesOf(service: ComposeService, model: ComposeModel): Dependency[] {
+    return sortedEntries(service.depends_on)
+        .filter(([name, { required }]) => required || Object.hasOwn(model.services, name))
+        .map(([name, { condition }]) => ({ service: name, condition }));
+}
+
+function contextOf(
+    name: string,
+    build: NonNullable<ComposeService["build"]>,
+    source: ComposeSource,
+    projectDir: string,
+): { context: string; dockerfile: string } {
+    const context = inProject(projectDir, build.context);
+    const dockerfile = inProject(projectDir, resolve(build.context, build.dockerfile));
+    if (context !== undefined && dockerfile !== undefined) return { context, dockerfile };
+    throw refusalOf(
+        [{ path: ["services", name, "build", "context"], message: "must be a folder inside the project" }],
+        source,
+    );
+}
+
+/** The path relative to the project, with forward slashes; undefined when it lies outside. */
+function inProject(projectDir: string, path: string): string | undefined {
+    if (!isAbsolute(path)) return undefined;
+    const inside = relative(projectDir, path);
+    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return undefined;
+    return inside === "" ? "." : inside.split(sep).join("/");
+}
+
+interface Problem {
+    readonly path: readonly PropertyKey[];
+    readonly message: string;
+}
+
+/** A name that is fixed in the file is the same in every stack: two stacks would share the network or the volume. */
+function fixedNames(model: ComposeModel): Problem[] {
+    return (["networks", "volumes"] as const).flatMap((section) =>
+        Object.entries(model[section])
+            .filter(([key, { name }]) => name !== `${model.name}_${key}`)
+            .map(([key, { name }]) => ({
+                path: [section, key, "name"],
+                message: `${name} is the same in every stack; leave the name out, it becomes ${model.name}_${key}`,
+            })),
+    );
+}
+
+function conflicts(name: string, service: ComposeService): Problem[] {
+    const problems: Problem[] = [];
+    const targets = service.ports.map(({ target }) => target);
+    const double = targets.find((target, index) => targets.indexOf(target) !== index);
+    if (double !== undefined) {
+        problems.push({ path: ["services", name, "ports"], message: `port ${double} is published twice` });
+    }
+    if (service.image === undefined && service.build === undefined) {
+        problems.push({ path: ["services", name], message: "has neither image nor build" });
+    }
+    return problems;
+}
+
+/** `config` writes every dollar twice, so that its output could be read again. */
+function unescaped(value: unknown): unknown {
+    if (typeof value === "string") return value.replaceAll("$$", "$");
+    if (Array.isArray(value)) return value.map(unescaped);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, unescaped(member)]));
+}
+
+/** Keys of other tools, and the anchors of people, start with `x-`: they are none of ours. */
+function withoutForeignExtensions(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map(withoutForeignExtensions);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(
+        Object.entries(value)
+            .filter(([key]) => !key.startsWith("x-") || key === "x-plumbline")
+            .map(([key, member]) => [
+                key,
+                key === "x-plumbline" || isDictionary(key) ? member : withoutForeignExtensions(member),
+            ]),
+    );
+}
+
+/** Their keys are free text of the person, where `x-` means nothing. */
+function isDictionary(key: string): boolean {
+    return ["environment", "labels", "args", "options", "sysctls"].includes(key);
+}
+
+function refusal(issues: readonly z.core.$ZodIssue[], source: ComposeSource): PlumblineError {
+    const problems = issues.flatMap((issue): Problem[] => {
+        if (issue.code === "unrecognized_keys") {
+            return issue.keys.map((key) => ({
+                path: [...issue.path, key],
+                message: refusedKeys[key] ?? "is not supported by Plumbline",
+            }));
+        }
+        return [{ path: issue.path, message: issue.message }];
+    });
+    return refusalOf(problems, source);
+}
+
+function refusalOf(problems: readonly Problem[], source: ComposeSource): PlumblineError {
+    const lines = problems.map(
+        ({ path, message }) => `  - ${source.locate(path)}: ${path.map(String).join(".")}: ${message}`,
+    );
+    const first = problems[0]?.path;
+    const service = first?.[0] === "services" && first[1] !== undefined ? { service: String(first[1]) } : {};
+    return new PlumblineError("baseline", [`${source.file} cannot be deployed as it stands:`, ...lines].join("\n"), {
+        ...service,
+        remedy: `Correct ${source.file}.`,
+    });
+}
+
+function sortedEntries<T>(record: Readonly<Record<string, T>>): [string, T][] {
+    return Object.entries(record).sort(([a], [b]) => compareText(a, b));
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the undefined members: everything in a release is plain JSON. */
+function defined<T extends object>(value: T): Defined<T> {
+    return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
 }

@@ -32,6 +32,9 @@ function setting<T extends z.ZodType>(schema: T, unit: string, meaning: string, 
     return schema;
 }
 
+/** Beside the ports of the baseline; `ports.offset` moves it like those. */
+const defaultProbePort = 54_390;
+
 const port = () => z.int().min(1).max(65535);
 const seconds = () => z.number().min(0).max(86_400);
 const days = () => z.int().min(1).max(3650);
@@ -70,10 +73,9 @@ const schema = z.strictObject({
         ),
     }),
     probePort: setting(
-        port(),
+        port().optional(),
         "port",
-        "Host port of the edge's probe listener, on 127.0.0.1. Not moved by ports.offset when set.",
-        { local: 54_390, staging: 64_390, production: 54_390 },
+        `Host port of the edge's probe listener, on 127.0.0.1. Unset: ${defaultProbePort} plus ports.offset.`,
     ),
     variables: setting(
         z.record(variableName(), text()),
@@ -145,7 +147,10 @@ const schema = z.strictObject({
 });
 
 /** A stack's validated settings, all defaults filled in. */
-export type Settings = Readonly<z.infer<typeof schema>> & { readonly stack: StackName };
+export type Settings = Readonly<Omit<z.infer<typeof schema>, "probePort">> & {
+    readonly stack: StackName;
+    readonly probePort: number;
+};
 
 /**
  * The settings of a stack from its raw configuration: text for plain values, JSON for structured ones, as Pulumi gives
@@ -158,7 +163,10 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, string
     const parsed = schema.safeParse(merge(defaultsOf(schema, name), given));
     if (!parsed.success) problems.push(...parsed.error.issues.flatMap((issue) => describeIssue(issue, given)));
     else problems.push(...contradictions(name, parsed.data));
-    if (parsed.success && problems.length === 0) return { stack: name, ...parsed.data };
+    if (parsed.success && problems.length === 0) {
+        const { probePort = defaultProbePort + parsed.data.ports.offset } = parsed.data;
+        return { ...parsed.data, stack: name, probePort };
+    }
     throw new PlumblineError(
         "settings",
         [`${fileOf(name)} is not valid:`, ...problems.map((text) => `  - ${text}`)].join("\n"),

@@ -1,0 +1,97 @@
+/** Running `docker compose config`: the same text for the same files, whatever the machine and the shell. */
+import { execFile } from "node:child_process";
+import { devNull, homedir } from "node:os";
+import { join } from "node:path";
+import { PlumblineError } from "./errors.ts";
+
+export interface ComposeCall {
+    /** Folder of the project, absolute. */
+    readonly projectDir: string;
+    /** The baseline, relative to it. */
+    readonly file: string;
+    readonly project: string;
+    /** Everything that may be interpolated into the file. */
+    readonly variables: Readonly<Record<string, string>>;
+    /** How compose is called, as in `["docker", "compose"]`. */
+    readonly command: readonly string[];
+    /** Leaves out compose's own check of dependencies, networks and volumes. */
+    readonly lenient?: boolean;
+}
+
+const timeoutMs = 30_000;
+
+/**
+ * The normalised file as YAML: compose's JSON leaves out the extensions of services.
+ *
+ * The environment is emptied but for PATH and the place of Docker's own configuration, where the plugins are: HOME or
+ * any other variable of the shell cannot come into the release. `.env` is not read, profiles are off.
+ * @throws PlumblineError of category `baseline` with compose's own words
+ */
+export async function composeConfig(call: ComposeCall): Promise<string> {
+    const [program = "docker", ...first] = call.command;
+    const options = ["-f", call.file, "-p", call.project, "--env-file", devNull, "config", "--format", "yaml"];
+    const { stdout, stderr } = await run(
+        program,
+        [...first, ...options, ...(call.lenient ? ["--no-consistency"] : [])],
+        {
+            cwd: call.projectDir,
+            env: { ...machineEnvironment(), ...call.variables },
+        },
+    ).catch((error: unknown) => {
+        throw composeError(call, error);
+    });
+    refuseUnsetVariables(call.file, stderr);
+    return stdout;
+}
+
+/** What compose needs of the machine. `SystemRoot` is needed by every program on Windows. */
+function machineEnvironment(): NodeJS.ProcessEnv {
+    const { PATH, DOCKER_CONFIG, SystemRoot } = process.env;
+    return {
+        PATH,
+        DOCKER_CONFIG: DOCKER_CONFIG ?? join(homedir(), ".docker"),
+        ...(SystemRoot === undefined ? {} : { SystemRoot }),
+    };
+}
+
+function run(
+    program: string,
+    args: readonly string[],
+    options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+): Promise<{ stdout: string; stderr: string }> {
+    return new Promise((resolve, reject) => {
+        const limits = { timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024, encoding: "utf8" } as const;
+        execFile(program, [...args], { ...options, ...limits }, (error, stdout, stderr) => {
+            if (error === null) resolve({ stdout, stderr });
+            else reject(Object.assign(error, { stderr }));
+        });
+    });
+}
+
+function composeError(call: ComposeCall, error: unknown): PlumblineError {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+        return new PlumblineError("baseline", `${call.command.join(" ")} cannot be started in ${call.projectDir}.`, {
+            remedy: "Run `npm run setup`, which installs compose.",
+            cause: error,
+        });
+    }
+    const stderr = error instanceof Error && "stderr" in error ? String(error.stderr) : "";
+    const words = stderr
+        .split("\n")
+        .filter((line) => line !== "" && !line.startsWith("time="))
+        .join("\n  ");
+    return new PlumblineError("baseline", `${call.file} is refused by compose:\n  ${words || String(error)}`, {
+        remedy: `Correct ${call.file}.`,
+        cause: error,
+    });
+}
+
+/** A variable without value and default would silently become an empty text. */
+function refuseUnsetVariables(file: string, stderr: string): void {
+    const names = Array.from(stderr.matchAll(/The \\?"([^"\\]+)\\?" variable is not set/g), (match) => match[1] ?? "");
+    if (names.length === 0) return;
+    const list = [...new Set(names)].sort().join(", ");
+    throw new PlumblineError("baseline", `${file} uses variables that have no value: ${list}.`, {
+        remedy: `Set them under plumbline:variables of the stack, or give a default in ${file} as in \${NAME:-value}.`,
+    });
+}

@@ -1,0 +1,200 @@
+/**
+ * The part of compose's vocabulary that Plumbline translates, as `docker compose config` writes it. Strict: a key that
+ * does not stand here is refused by name, since ignoring it would deploy something else than the file says.
+ */
+import { z } from "zod";
+import { projectExtension, serviceExtension } from "./extension.ts";
+import { durationMs, portRange } from "./units.ts";
+
+const duration = z.string().transform((text, context) => {
+    const ms = durationMs(text);
+    if (ms === undefined) context.addIssue(`expected a duration as in 1m30s, not ${text}`);
+    return ms ?? 0;
+});
+
+/** Compose writes numbers of bytes as text. */
+const bytes = z.union([z.int(), z.string().regex(/^-?\d+$/, "expected a number of bytes")]).transform(Number);
+
+const dictionary = z.record(z.string(), z.string());
+const scalars = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String));
+const words = z.array(z.string());
+
+const environment = z.record(
+    z.string(),
+    z.string({ error: "has no value: give it one here or under plumbline:variables of the stack" }),
+);
+
+const healthcheck = z.strictObject({
+    test: words.default([]),
+    interval: duration.optional(),
+    timeout: duration.optional(),
+    start_period: duration.optional(),
+    retries: z.int().min(0).optional(),
+    disable: z.boolean().default(false),
+});
+
+const port = z.strictObject({
+    /** A name for people. */
+    name: z.string().optional(),
+    mode: z.enum(["ingress", "host"]).default("ingress"),
+    host_ip: z.string().optional(),
+    target: z.int().min(1).max(65535),
+    published: z
+        .string({ error: "names no host port, so that each start would pick another: write HOST:CONTAINER" })
+        .regex(/^\d+$/, "is a range of host ports: name one")
+        .transform(Number),
+    protocol: z.literal("tcp", { error: "only tcp can be switched by the edge" }).default("tcp"),
+    app_protocol: z.string().optional(),
+});
+
+const volumeMount = z.strictObject({
+    type: z.literal("volume"),
+    source: z.string({ error: "is anonymous: its data would be lost with the next revision; name a volume" }),
+    target: z.string(),
+    read_only: z.boolean().default(false),
+    volume: z.strictObject({}).optional(),
+});
+
+const tmpfsMount = z.strictObject({
+    type: z.literal("tmpfs"),
+    target: z.string(),
+    tmpfs: z.strictObject({ size: bytes.optional(), mode: z.int().optional() }).optional(),
+});
+
+const mount = z.discriminatedUnion("type", [volumeMount, tmpfsMount], {
+    error: (issue) =>
+        typeOf(issue.input) === "bind"
+            ? "bind mounts are not supported: what is in the folder is not part of the release; copy it in the Dockerfile"
+            : "expected a named volume or a tmpfs",
+});
+
+function typeOf(value: unknown): unknown {
+    return value !== null && typeof value === "object" && "type" in value ? value.type : undefined;
+}
+
+const build = z.strictObject({
+    context: z.string(),
+    dockerfile: z.string().default("Dockerfile"),
+    target: z.string().optional(),
+    args: dictionary.default({}),
+});
+
+const one = z.literal(1, { error: "more than one replica is not supported yet" });
+
+const deploy = z.strictObject({
+    replicas: one.optional(),
+    resources: z
+        .strictObject({
+            limits: z
+                .strictObject({
+                    cpus: z.coerce.number().optional(),
+                    memory: bytes.optional(),
+                    pids: z.int().optional(),
+                })
+                .optional(),
+        })
+        .optional(),
+});
+
+export const composeService = z.strictObject({
+    image: z.string().optional(),
+    build: build.optional(),
+    command: words.nullish(),
+    entrypoint: words.nullish(),
+    environment: environment.default({}),
+    user: z.string().optional(),
+    working_dir: z.string().optional(),
+    hostname: z.string().optional(),
+    init: z.boolean().default(false),
+    read_only: z.boolean().default(false),
+    privileged: z.boolean().default(false),
+    cap_add: words.default([]),
+    cap_drop: words.default([]),
+    security_opt: words.default([]),
+    group_add: words.default([]),
+    tmpfs: words.default([]),
+    volumes: z.array(mount).default([]),
+    networks: z.record(z.string(), z.strictObject({ aliases: words.default([]) }).nullable()).default({}),
+    healthcheck: healthcheck.optional(),
+    restart: z
+        .enum(["no", "always", "on-failure", "unless-stopped"], {
+            error: "expected no, always, on-failure or unless-stopped; a limit of attempts is not supported",
+        })
+        .default("no"),
+    stop_signal: z.string().optional(),
+    stop_grace_period: duration.optional(),
+    mem_limit: bytes.optional(),
+    memswap_limit: bytes.optional(),
+    cpus: z.coerce.number().optional(),
+    pids_limit: z.int().optional(),
+    shm_size: bytes.optional(),
+    ulimits: z.record(z.string(), z.union([z.int(), z.strictObject({ soft: z.int(), hard: z.int() })])).default({}),
+    sysctls: scalars.default({}),
+    labels: dictionary.default({}),
+    extra_hosts: words.default([]),
+    dns: words.default([]),
+    logging: z.strictObject({ driver: z.string().optional(), options: dictionary.default({}) }).optional(),
+    depends_on: z
+        .record(
+            z.string(),
+            z.strictObject({
+                condition: z.enum(["service_started", "service_healthy", "service_completed_successfully"]),
+                required: z.boolean().default(true),
+                restart: z.literal(false, { error: "is not supported: the edge keeps the address" }).optional(),
+            }),
+        )
+        .default({}),
+    expose: z
+        .array(
+            z.coerce.string().transform((text, context) => {
+                const ports = portRange(text);
+                if (ports === undefined) context.addIssue(`expected tcp ports as in 8000 or 8000-8003, not ${text}`);
+                return ports ?? [];
+            }),
+        )
+        .default([]),
+    ports: z.array(port).default([]),
+    scale: one.optional(),
+    deploy: deploy.optional(),
+    "x-plumbline": serviceExtension.prefault({}),
+});
+
+const noSettings = z.strictObject({});
+
+export const composeNetwork = z.strictObject({
+    name: z.string(),
+    driver: z.string().default("bridge"),
+    internal: z.boolean().default(false),
+    labels: dictionary.default({}),
+    ipam: noSettings.optional(),
+});
+
+export const composeVolume = z.strictObject({
+    name: z.string(),
+    driver: z.literal("local", { error: "only the local driver is supported" }).optional(),
+    labels: dictionary.default({}),
+});
+
+export const composeModel = z.strictObject({
+    name: z.string(),
+    services: z.record(z.string(), composeService),
+    networks: z.record(z.string(), composeNetwork).default({}),
+    volumes: z.record(z.string(), composeVolume).default({}),
+    "x-plumbline": projectExtension.prefault({}),
+});
+
+export type ComposeModel = z.infer<typeof composeModel>;
+export type ComposeService = z.infer<typeof composeService>;
+
+/** Why a key that people do use is refused, and what to do instead. */
+export const refusedKeys: Readonly<Record<string, string>> = {
+    network_mode: "the edge must be the only address of a service; use networks",
+    container_name: "two revisions of a service stand side by side; others reach it by its service name",
+    ipv4_address: "two revisions of a service stand side by side; others reach it by its service name",
+    ipv6_address: "two revisions of a service stand side by side; others reach it by its service name",
+    links: "services reach each other by name on a common network",
+    configs: "not yet supported; copy the file in the Dockerfile",
+    secrets: "not yet supported as files; declare the variable under x-plumbline.secrets",
+    external: "not yet supported; a stack owns its networks and volumes",
+    dockerfile_inline: "not supported; write it to a file",
+};

@@ -1,0 +1,15 @@
+/** Where the edge's probe listener is reached from this machine. */
+import type { Release } from "./types.ts";
+
+/**
+ * The listener's own address, or the engine's machine where the engine is another one.
+ *
+ * @param engineAddress as in `unix:///var/run/docker.sock` or `tcp://10.0.0.5:2376`
+ */
+export function probeAddress(release: Release, engineAddress: string): { host: string; port: number } {
+    const { probeHostIp, probePort } = release.edge;
+    const anyAddress = probeHostIp === "0.0.0.0" || probeHostIp === "::" || probeHostIp === "";
+    if (!anyAddress) return { host: probeHostIp, port: probePort };
+    const remote = /^tcp:\/\/\[?([^\]/]+?)\]?:\d+/.exec(engineAddress)?.[1];
+    return { host: remote ?? "127.0.0.1", port: probePort };
+}
