@@ -1,0 +1,1 @@
+"""The storage server. Start reading at app.py, which lists the routes, then uploads.py, which keeps the promise."""
