@@ -4,7 +4,12 @@ import { substituteSecrets } from "../release/secrets.ts";
 import type { Healthcheck, ServiceRelease, ServiceSpec } from "../release/types.ts";
 
 /** Labels by which everyone finds a container again; never a release id, which would replace every container. */
-export function containerLabels(project: string, stack: string, service: string, revision: string): Record<string, string> {
+export function containerLabels(
+    project: string,
+    stack: string,
+    service: string,
+    revision: string,
+): Record<string, string> {
     return {
         "plumbline.project": project,
         "plumbline.revision": revision,

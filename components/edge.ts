@@ -1,11 +1,11 @@
 /** The edge: the load balancer in front of every service. */
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import type { EdgeRelease } from "../release/types.ts";
+import { probeListenerPort } from "../engine/edge/config.ts";
+import type { DeclaredContainer, EdgeRelease } from "../release/types.ts";
 import { containerLabels } from "./container-args.ts";
 import type { Images } from "./images.ts";
 import { labelList } from "./networks.ts";
-import type { DeclaredContainer } from "./service-container.ts";
 
 export interface EdgeArgs {
     readonly edge: EdgeRelease;
@@ -13,9 +13,6 @@ export interface EdgeArgs {
     readonly stack: string;
     readonly images: Images;
 }
-
-/** Port of the probe listener inside the edge's container. */
-export const probeListenerPort = 19_000;
 
 /** Where the edge keeps its configuration, on a volume of its own. */
 export const edgeConfigFolder = "/etc/plumbline-edge";
@@ -51,7 +48,10 @@ export class Edge extends pulumi.ComponentResource {
                 memory: 256,
                 memorySwap: 256,
                 labels: labelList(containerLabels(args.project, args.stack, "edge", edge.revision)),
-                networksAdvanced: edge.networks.map(({ network, aliases }) => ({ name: network, aliases: [...aliases] })),
+                networksAdvanced: edge.networks.map(({ network, aliases }) => ({
+                    name: network,
+                    aliases: [...aliases],
+                })),
                 ports: edgePorts(edge),
                 volumes: [{ volumeName: edge.configVolume, containerPath: edgeConfigFolder }],
                 logDriver: "json-file",
@@ -64,7 +64,7 @@ export class Edge extends pulumi.ComponentResource {
                 replaceOnChanges: ["healthcheck", "tmpfs", "init"],
             },
         );
-        this.declared = pulumi.all({ id: container.id, name: container.name });
+        this.declared = pulumi.all([container.id, container.name]).apply(([id, name]) => ({ id, name }));
         this.registerOutputs({ declared: this.declared });
     }
 }
@@ -75,7 +75,11 @@ export function edgePorts(edge: EdgeRelease): { internal: number; external: numb
         ...edge.listeners.flatMap(({ port, published }) =>
             published === undefined ? [] : [{ internal: port, external: published.port, ip: published.hostIp }],
         ),
-        ...edge.gateways.map(({ port, published }) => ({ internal: port, external: published.port, ip: published.hostIp })),
+        ...edge.gateways.map(({ port, published }) => ({
+            internal: port,
+            external: published.port,
+            ip: published.hostIp,
+        })),
         { internal: probeListenerPort, external: edge.probePort, ip: edge.probeHostIp },
     ];
     return ports

@@ -4,8 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { BuiltImage, ServiceImage } from "../release/types.ts";
 
 export interface ImagesArgs {
-    /** The images of the release; those that are pulled are left to the engine. */
-    readonly images: readonly ServiceImage[];
+    /** The images that are built; those that are pulled are left to the engine. */
+    readonly images: readonly BuiltImage[];
     /**
      * For each reference the token of the build that the engine holds, or a new one where the image is missing. A token
      * that differs from the recorded one is what makes the command run again: so an image is built when its source
@@ -22,7 +22,7 @@ export class Images extends pulumi.ComponentResource {
 
     constructor(name: string, args: ImagesArgs, opts?: pulumi.ComponentResourceOptions) {
         super("plumbline:components:Images", name, {}, opts);
-        for (const image of builtImages(args.images)) {
+        for (const image of args.images) {
             const build = new command.local.Command(
                 image.reference.replace(/[/:]/g, "-"),
                 {
@@ -46,13 +46,6 @@ export class Images extends pulumi.ComponentResource {
         const build = this.#commands.get(image.reference);
         return build === undefined ? [] : [build];
     }
-}
-
-/** Each built image once, however many services use it. */
-export function builtImages(images: readonly ServiceImage[]): BuiltImage[] {
-    const byReference = new Map<string, BuiltImage>();
-    for (const image of images) if (image.kind === "built") byReference.set(image.reference, image);
-    return [...byReference.values()];
 }
 
 /** The shell command that builds an image, its token as a label. */

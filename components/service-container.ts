@@ -1,7 +1,7 @@
 /** The container of one service. */
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import type { ServiceRelease } from "../release/types.ts";
+import type { DeclaredContainer, ServiceRelease } from "../release/types.ts";
 import { containerArgs, containerLabels, environmentList } from "./container-args.ts";
 import type { Images } from "./images.ts";
 
@@ -17,12 +17,6 @@ export interface ServiceContainerArgs {
     readonly secrets: pulumi.Input<Record<string, string>>;
 }
 
-/** What the rollout needs to know of a declared container. */
-export interface DeclaredContainer {
-    readonly id: string;
-    readonly name: string;
-}
-
 /** Creates a service's container beside whatever runs, and does not start it: that is the rollout's part. */
 export class ServiceContainer extends pulumi.ComponentResource {
     readonly service: string;
@@ -36,7 +30,10 @@ export class ServiceContainer extends pulumi.ComponentResource {
         const envs = pulumi.secret(args.secrets).apply((secrets) => environmentList(service, secrets));
         const container = new docker.Container(
             `${service.name}-${service.revision}`,
-            { ...containerArgs(service, containerLabels(args.project, args.stack, service.name, service.revision)), envs },
+            {
+                ...containerArgs(service, containerLabels(args.project, args.stack, service.name, service.revision)),
+                envs,
+            },
             {
                 parent: this,
                 dependsOn: args.images.builds(service.image),
@@ -44,7 +41,7 @@ export class ServiceContainer extends pulumi.ComponentResource {
                 replaceOnChanges: ["healthcheck", "tmpfs", "init"],
             },
         );
-        this.declared = pulumi.all({ id: container.id, name: container.name });
+        this.declared = pulumi.all([container.id, container.name]).apply(([id, name]) => ({ id, name }));
         this.registerOutputs({ declared: this.declared });
     }
 }

@@ -1,5 +1,4 @@
 /** What the `Credentials` resource does: decides which secrets are generated, kept, or given. */
-import { randomBytes } from "node:crypto";
 import { canonicalJson } from "../release/revision.ts";
 import { generateSecrets } from "../release/secrets.ts";
 import type { SecretSource } from "../release/types.ts";
@@ -37,10 +36,8 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
 /** Keeps what was generated before, unless the version was raised; then adds what is new and derives the rest. */
 async function valuesFor(inputs: Inputs, previous: Outputs | undefined): Promise<Record<string, string>> {
     const keep = previous !== undefined && previous.version === inputs.version ? previous.values : {};
-    const kept = Object.fromEntries(
-        Object.entries(keep).filter(([name]) => inputs.sources[name]?.type === "generate"),
-    );
-    return generateSecrets(inputs.sources, { ...kept, ...inputs.given }, randomBytes);
+    const kept = Object.fromEntries(Object.entries(keep).filter(([name]) => inputs.sources[name]?.type === "generate"));
+    return generateSecrets(inputs.sources, { ...kept, ...inputs.given });
 }
 
 function fingerprint(inputs: Inputs): string {

@@ -1,6 +1,6 @@
 /** The `Rollout` resource: the transaction that turns one release into the next. The work is done in `rollout.provider.ts`. */
 import * as pulumi from "@pulumi/pulumi";
-import type { DeclaredContainer } from "../components/service-container.ts";
+import type { DeclaredContainer } from "../release/types.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 
 export interface RolloutArgs {

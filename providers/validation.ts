@@ -1,6 +1,8 @@
 /** The `Validation` resource: the recorded verdict on what runs. The work is done in `validation.provider.ts`. */
 import * as pulumi from "@pulumi/pulumi";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
+import type { ReportRetention } from "../validation/report/prune.ts";
+import type { Verdict } from "../validation/verdict.ts";
 
 export interface ValidationArgs {
     /** The release, as canonical JSON. */
@@ -9,18 +11,10 @@ export interface ValidationArgs {
     readonly outcome: pulumi.Input<RolloutOutcome>;
     /** Values of the secrets that probes need. */
     readonly secrets: pulumi.Input<Record<string, string>>;
-    /** Days that each kind of report is kept. */
-    readonly retentionDays: pulumi.Input<Record<string, number>>;
+    /** Days that each kind of report is kept (R70). */
+    readonly retention: pulumi.Input<ReportRetention>;
     /** Address of the engine; default: `DOCKER_HOST`, or the engine on this machine. */
     readonly engineHost?: pulumi.Input<string>;
-}
-
-/** One service as it was judged. */
-export interface Verdict {
-    readonly service: string;
-    readonly result: "pass" | "fail" | "inconclusive";
-    /** Empty on a pass; otherwise expected and actual. */
-    readonly findings: readonly string[];
 }
 
 // A thin shell: Pulumi keeps the text of these methods in the state, so they hold nothing but a door.

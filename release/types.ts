@@ -270,3 +270,10 @@ export interface HealthPolicy {
     readonly failureThreshold: number;
     readonly backoffFactor: number;
 }
+
+/** A container that Pulumi has declared and the engine has created. */
+export interface DeclaredContainer {
+    readonly id: string;
+    /** The engine's name, which its DNS answers to. */
+    readonly name: string;
+}

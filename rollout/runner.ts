@@ -53,7 +53,12 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
         const started = performance.now();
         const about = { step: step.name, ...(step.service === undefined ? {} : { service: step.service }) };
         if (await step.done()) {
-            options.timeline.record({ event: "step-done", ...about, durationMs: 0, message: `${step.name}: already done` });
+            options.timeline.record({
+                event: "step-done",
+                ...about,
+                durationMs: 0,
+                message: `${step.name}: already done`,
+            });
             return;
         }
         options.timeline.record({ event: "step-begin", ...about, message: step.name });
@@ -115,7 +120,8 @@ export function inOrder(steps: readonly Step[]): Step[] {
     let rest = [...steps];
     while (rest.length > 0) {
         const ready = rest.filter((step) => step.after.every((name) => placed.has(name)));
-        if (ready.length === 0) throw new Error(`steps wait for each other: ${rest.map((step) => step.name).join(", ")}`);
+        if (ready.length === 0)
+            throw new Error(`steps wait for each other: ${rest.map((step) => step.name).join(", ")}`);
         for (const step of ready) placed.add(step.name);
         sorted.push(...ready);
         rest = rest.filter((step) => !placed.has(step.name));
@@ -131,7 +137,8 @@ function assertOrder(steps: readonly Step[]): void {
     }
     for (const step of steps) {
         const unknown = step.after.find((name) => !names.has(name));
-        if (unknown !== undefined) throw new Error(`step "${step.name}" comes after "${unknown}", which does not exist`);
+        if (unknown !== undefined)
+            throw new Error(`step "${step.name}" comes after "${unknown}", which does not exist`);
     }
     inOrder(steps);
 }

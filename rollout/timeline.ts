@@ -18,20 +18,23 @@ export class Timeline {
     readonly #file: string;
     readonly #transaction: string;
     readonly #now: () => Date;
+    readonly #redact: (text: string) => string;
     readonly #echo: (line: string) => void;
 
     /**
-     * @param now gives the time of an event
-     * @param echo receives one readable line for every event, for `pulumi up` without our commands
+     * @param options.now gives the time of an event
+     * @param options.redact takes secret values out of a message
+     * @param options.echo receives one readable line for every event, for `pulumi up` without our commands
      */
     constructor(
         stack: string,
         transaction: string,
-        options: { now?: () => Date; echo?: (line: string) => void } = {},
+        options: { now?: () => Date; redact?: (text: string) => string; echo?: (line: string) => void } = {},
     ) {
         this.#file = timelinePath(stack);
         this.#transaction = transaction;
         this.#now = options.now ?? (() => new Date());
+        this.#redact = options.redact ?? ((text) => text);
         this.#echo = options.echo ?? (() => undefined);
         mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
         writeFileSync(this.#file, "", { mode: 0o600 });
@@ -39,11 +42,17 @@ export class Timeline {
 
     /** Adds one event. Synchronous, so that the line stands when the act begins. */
     record(event: Omit<TimelineEvent, "at" | "transaction">): void {
-        const line: TimelineEvent = { at: this.#now().toISOString(), transaction: this.#transaction, ...event };
+        const message = this.#redact(event.message);
+        const line: TimelineEvent = {
+            at: this.#now().toISOString(),
+            transaction: this.#transaction,
+            ...event,
+            message,
+        };
         appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
         if (event.event !== "log" && event.event !== "step-begin") {
             const took = event.durationMs ? ` (${(event.durationMs / 1000).toFixed(1)} s)` : "";
-            this.#echo(`${event.event}: ${event.message}${took}`);
+            this.#echo(`${event.event}: ${message}${took}`);
         }
     }
 

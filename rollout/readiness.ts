@@ -1,0 +1,143 @@
+/** When a service is ready: its own healthcheck says so, and its questions through the edge are answered rightly. */
+import type { ContainerFacts } from "../engine/docker.ts";
+import { sleep } from "../engine/retry.ts";
+import { PlumblineError } from "../release/errors.ts";
+import { substituteDeep } from "../release/secrets.ts";
+import type { ServiceRelease } from "../release/types.ts";
+import { proveReady } from "../validation/facts/probe.ts";
+import { containerOf, type RolloutContext } from "./context.ts";
+
+/** Milliseconds between two looks at a starting container. */
+const lookEveryMs = 200;
+
+/** Longest time for one question, in milliseconds: R91 lets a request wait 5 s. */
+const probeTimeoutMs = 5_000;
+
+/** Which of the edge's backends is asked: the one that serves, or the one under test. */
+export type Role = "active" | "candidate";
+
+/**
+ * Waits until a started service is ready and records how long it took.
+ *
+ * Fails at once, with the last lines of its log, when the container exits, restarts, is gone, or is reported unhealthy;
+ * a slow start has the whole of the service's own deadline (F9).
+ *
+ * @throws PlumblineError of category `startup` or `health`
+ */
+export async function awaitReady(
+    context: RolloutContext,
+    service: ServiceRelease,
+    role: Role,
+    signal: AbortSignal,
+): Promise<void> {
+    const started = performance.now();
+    const deadline = started + service.startDeadlineMs;
+    const elapsed = () => Math.round(performance.now() - started);
+    if (service.kind === "job") {
+        await awaitState(
+            context,
+            service,
+            deadline,
+            signal,
+            (facts) => facts.state === "exited" && facts.exitCode === 0,
+        );
+        context.proven.set(service.name, { readyAfterMs: elapsed(), probeMs: 0 });
+        return;
+    }
+    await awaitState(context, service, deadline, signal, isUp);
+    const proof = await proveReady(
+        substituteDeep(service.probes, context.secrets),
+        { ...context.probeAddress, role, service: service.name, revision: service.revision },
+        {
+            policy: context.release.health,
+            timeoutMs: probeTimeoutMs,
+            readyWithinMs: Math.max(deadline - performance.now(), context.release.health.initialDelayMs),
+            signal,
+            watch: async () => assertNoTrouble(context, service, await look(context, service)),
+        },
+    );
+    if (!proof.ready) {
+        const wrong = proof.results.find((result) => result.result !== "pass");
+        const what =
+            wrong === undefined ? "was not asked" : `${wrong.probe}: expected ${wrong.expected}, got ${wrong.actual}`;
+        throw await failure(context, service, "health", `did not answer as it should (${what})`);
+    }
+    // A probe may have been answered by the last breath of a container that restarts.
+    await assertNoTrouble(context, service, await look(context, service));
+    const probeMs = Math.max(0, ...proof.results.map((result) => result.ms));
+    context.proven.set(service.name, { readyAfterMs: elapsed(), probeMs: Math.round(probeMs) });
+}
+
+/** Running, and healthy where it has a healthcheck. */
+export function isUp(facts: Pick<ContainerFacts, "running" | "health">): boolean {
+    return facts.running && (facts.health === "healthy" || facts.health === "none");
+}
+
+/** What is wrong with a container beyond waiting, if anything is. A job that has ended well is no trouble. */
+export function troubleOf(
+    facts: Pick<ContainerFacts, "state" | "health" | "exitCode" | "restartCount" | "oomKilled">,
+    kind: ServiceRelease["kind"],
+): string | undefined {
+    const memory = facts.oomKilled ? ", killed for want of memory" : "";
+    if (facts.restartCount > 0 || facts.state === "restarting") {
+        return `stopped by itself (exit code ${facts.exitCode}${memory}) and was restarted ${facts.restartCount} times`;
+    }
+    if (facts.state === "exited" || facts.state === "dead") {
+        if (kind === "job" && facts.exitCode === 0) return undefined;
+        return `stopped by itself with exit code ${facts.exitCode}${memory}`;
+    }
+    if (facts.state === "paused") return "is paused";
+    if (facts.health === "unhealthy") return "is unhealthy by its own healthcheck";
+    return undefined;
+}
+
+async function awaitState(
+    context: RolloutContext,
+    service: ServiceRelease,
+    deadline: number,
+    signal: AbortSignal,
+    reached: (facts: ContainerFacts) => boolean,
+): Promise<void> {
+    for (;;) {
+        signal.throwIfAborted();
+        const facts = await look(context, service);
+        if (reached(facts)) return;
+        await assertNoTrouble(context, service, facts);
+        if (performance.now() > deadline) {
+            const seconds = Math.round(service.startDeadlineMs / 1000);
+            const state = facts.health === "none" ? facts.state : facts.health;
+            throw await failure(context, service, "startup", `was still ${state} ${seconds} s after its start`);
+        }
+        await sleep(lookEveryMs, signal);
+    }
+}
+
+async function assertNoTrouble(context: RolloutContext, service: ServiceRelease, facts: ContainerFacts): Promise<void> {
+    const trouble = troubleOf(facts, service.kind);
+    if (trouble !== undefined) throw await failure(context, service, "startup", trouble, facts.healthOutput);
+}
+
+async function look(context: RolloutContext, service: ServiceRelease): Promise<ContainerFacts> {
+    const container = containerOf(context, service.name);
+    const facts = await context.engine.inspect(container.name);
+    if (facts !== undefined) return facts;
+    throw new PlumblineError("startup", `${service.name}: its container ${container.name} was removed`, {
+        service: service.name,
+        remedy: "find out who removes containers on this engine, then deploy again",
+    });
+}
+
+async function failure(
+    context: RolloutContext,
+    service: ServiceRelease,
+    category: "startup" | "health",
+    what: string,
+    healthOutput = "",
+): Promise<PlumblineError> {
+    const lastLines = await context.logs.lastLines(containerOf(context, service.name).name);
+    const said = healthOutput === "" ? "" : `\n  Its healthcheck said: ${healthOutput}`;
+    return new PlumblineError(category, `${service.name} ${what}.${said}\n  Its last log lines:\n${lastLines}`, {
+        service: service.name,
+        remedy: `correct ${service.name} and deploy again; its whole start-up log is in the evidence folder`,
+    });
+}

@@ -1,0 +1,49 @@
+/** A service that must not run twice changes hands: the old container stops before the new one starts. */
+import type { ServiceRelease } from "../../release/types.ts";
+import { containerOf, type RolloutContext } from "../context.ts";
+import { awaitReady } from "../readiness.ts";
+import type { Step } from "../step.ts";
+import { hasListeners, isRouted } from "./routes.ts";
+
+/**
+ * Under hold new connections wait at the edge; the old container stops, the new one starts on the same volume, is proven
+ * through the candidate listener, and then gets everything that waited. The undo is the same, the other way round.
+ */
+export function handOverStep(
+    context: RolloutContext,
+    service: ServiceRelease,
+    previous: string,
+    after: readonly string[],
+): Step {
+    const { engine, edge } = context;
+    const { name } = service;
+    const container = containerOf(context, name).name;
+    const routed = hasListeners(context, name);
+    const grace = service.spec.stopGraceSeconds;
+    return {
+        name: `hand over ${name}`,
+        service: name,
+        after,
+        async done() {
+            const facts = await engine.inspect(container);
+            return facts?.running === true && (await isRouted(context, name, container));
+        },
+        async apply(signal) {
+            if (routed) await edge.hold(name);
+            await engine.stop(previous, grace);
+            context.logs.follow(name, container);
+            await engine.start(container);
+            if (routed) await edge.setCandidate(name, container);
+            await awaitReady(context, service, "candidate", signal);
+            if (routed) await edge.release(name, container);
+        },
+        async undo() {
+            if (routed) await edge.hold(name);
+            await engine.stop(container, grace);
+            await engine.start(previous);
+            if (!routed) return;
+            await edge.setCandidate(name, null);
+            await edge.release(name, previous);
+        },
+    };
+}
