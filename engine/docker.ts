@@ -1,142 +1,38 @@
 /** The door to the Docker engine: everything that Plumbline asks of it, in Plumbline's words. */
 
-import type Docker from "dockerode";
+import type { Duplex, Readable } from "node:stream";
+import Docker from "dockerode";
+import { PlumblineError } from "../release/errors.ts";
+import { fileList, firstFile, packFiles } from "./archive.ts";
+import { clientOptions, engineAddress } from "./docker-address.ts";
+import { engineError, mayPass, statusOf, wasNotReached } from "./docker-errors.ts";
+import {
+    type ContainerFacts,
+    type ContainerState,
+    type ContainerSummary,
+    type CreateOptions,
+    containerFacts,
+    createRequest,
+    type EngineInfo,
+    type ExecOptions,
+    type ExecResult,
+    type FileEntry,
+    type ImageFacts,
+    type ListedFile,
+    type LogLine,
+    type NetworkFacts,
+    type VolumeFacts,
+} from "./docker-facts.ts";
+import { Frames, LogLines } from "./log-lines.ts";
+import { enginePolicy, type RetryPolicy, sleep, withRetry } from "./retry.ts";
 
-/** What `docker info` says, as far as anybody here needs it. */
-export interface EngineInfo {
-    readonly serverVersion: string;
-    readonly apiVersion: string;
-    readonly os: string;
-    readonly architecture: string;
-    readonly memoryBytes: number;
-    readonly cpus: number;
-    readonly storageDriver: string;
-}
+export type * from "./docker-facts.ts";
 
-export type ContainerState = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
-
-/** `none` where the container has no healthcheck. */
-export type ContainerHealth = "none" | "starting" | "healthy" | "unhealthy";
-
-/** One container as the engine sees it now. */
-export interface ContainerFacts {
-    readonly id: string;
-    /** Without the leading slash. */
-    readonly name: string;
-    /** The id of the image it was made from, `sha256:…`. */
-    readonly imageId: string;
-    /** The reference it was made with. */
-    readonly imageReference: string;
-    readonly labels: Readonly<Record<string, string>>;
-    /** `NAME` to value, as given at creation together with the image's own. */
-    readonly environment: Readonly<Record<string, string>>;
-    readonly state: ContainerState;
-    readonly running: boolean;
-    readonly exitCode: number;
-    readonly oomKilled: boolean;
-    readonly health: ContainerHealth;
-    /** Output of the last healthcheck, trimmed; empty when there was none. */
-    readonly healthOutput: string;
-    /** Epoch milliseconds; 0 when it never started or never ended. */
-    readonly startedAt: number;
-    readonly finishedAt: number;
-    /** How often the engine's restart policy has started it again. */
-    readonly restartCount: number;
-    /** Network name to address; empty text while it does not run. */
-    readonly addresses: Readonly<Record<string, string>>;
-    /** Everything else, as the engine gives it. */
-    readonly raw: Docker.ContainerInspectInfo;
-}
-
-/** One line of a list: cheaper than `ContainerFacts`. */
-export interface ContainerSummary {
-    readonly id: string;
-    readonly name: string;
-    readonly labels: Readonly<Record<string, string>>;
-    readonly state: ContainerState;
-    readonly imageId: string;
-}
-
-export interface CreateOptions {
-    readonly image: string;
-    /** An automatic name when absent. */
-    readonly name?: string;
-    readonly entrypoint?: readonly string[];
-    readonly command?: readonly string[];
-    readonly environment?: Readonly<Record<string, string>>;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly user?: string;
-    readonly mounts?: readonly { readonly volume: string; readonly target: string; readonly readOnly?: boolean }[];
-    readonly networks?: readonly { readonly network: string; readonly aliases?: readonly string[] }[];
-    readonly ports?: readonly { readonly target: number; readonly published: number; readonly hostIp: string }[];
-    readonly tmpfs?: Readonly<Record<string, string>>;
-    /** @default false */
-    readonly readOnlyRoot?: boolean;
-    /** @default false */
-    readonly init?: boolean;
-    /** @default [] */
-    readonly capDrop?: readonly string[];
-    /** @default "no" */
-    readonly restart?: "no" | "always" | "on-failure" | "unless-stopped";
-}
-
-export interface ExecOptions {
-    readonly stdin?: string | Buffer;
-    /** @default 30000 */
+/** How calls behave when the network does not. Times in milliseconds. */
+export interface EngineOptions {
+    readonly retry?: RetryPolicy;
+    /** Longest silence of one call. @default 30000 */
     readonly timeoutMs?: number;
-    readonly user?: string;
-}
-
-export interface ExecResult {
-    readonly exitCode: number;
-    readonly stdout: string;
-    readonly stderr: string;
-}
-
-export interface ImageFacts {
-    readonly id: string;
-    readonly labels: Readonly<Record<string, string>>;
-    /** Epoch milliseconds. */
-    readonly created: number;
-}
-
-export interface VolumeFacts {
-    readonly name: string;
-    readonly labels: Readonly<Record<string, string>>;
-    readonly driver: string;
-}
-
-export interface NetworkFacts {
-    readonly id: string;
-    readonly name: string;
-    readonly labels: Readonly<Record<string, string>>;
-    readonly driver: string;
-    readonly internal: boolean;
-}
-
-/** A file to be put into a container. */
-export interface FileEntry {
-    /** Name or relative path below the folder. */
-    readonly name: string;
-    readonly content: string | Buffer;
-    /** @default 0o644 */
-    readonly mode?: number;
-    /** @default 0 */
-    readonly uid?: number;
-    /** @default 0 */
-    readonly gid?: number;
-}
-
-export interface ListedFile {
-    /** Path below the asked folder. */
-    readonly name: string;
-    readonly size: number;
-    readonly mode: number;
-}
-
-export interface LogLine {
-    readonly stream: "stdout" | "stderr";
-    readonly line: string;
 }
 
 /**
@@ -145,56 +41,391 @@ export interface LogLine {
  * @param host `unix:///path`, `tcp://host:port` or `npipe:////./pipe/name`; without it DOCKER_HOST, then the usual socket
  * @throws PlumblineError `engine` for an address of another kind, `ssh://` by name
  */
-export function connectEngine(_host?: string): Engine {
-    throw new Error("not yet");
+export function connectEngine(host?: string, options: EngineOptions = {}): Engine {
+    return new Engine(engineAddress(host), options);
 }
 
-/** Calls that only ask are repeated when the network fails; so are those that may safely be said twice. */
-export interface Engine {
+/**
+ * Calls that only ask are repeated when the network fails (R21); so are those that may safely be said twice. What must
+ * not be done twice is repeated only when it did not reach the engine. Every failure is a PlumblineError `engine`.
+ */
+export class Engine {
     /** Where it is, for messages. */
     readonly address: string;
-    info(): Promise<EngineInfo>;
+    private readonly retry: RetryPolicy;
+    /** For calls that answer at once, and for those that may be silent for long. */
+    private readonly quick: Docker;
+    private readonly patient: Docker;
+
+    constructor(address: string, options: EngineOptions = {}) {
+        const client = clientOptions(address);
+        this.address = address;
+        this.retry = options.retry ?? enginePolicy;
+        this.quick = new Docker({ ...client, timeout: options.timeoutMs ?? 30_000 });
+        this.patient = new Docker({ ...client, timeout: 0 });
+    }
+
+    async info(): Promise<EngineInfo> {
+        const info = await this.repeatable("ask for its state", () => this.quick.info());
+        const version = await this.repeatable("ask for its version", () => this.quick.version());
+        return {
+            serverVersion: version.Version,
+            apiVersion: version.ApiVersion,
+            os: version.Os,
+            architecture: version.Arch,
+            memoryBytes: Number(info.MemTotal),
+            cpus: Number(info.NCPU),
+            storageDriver: String(info.Driver),
+        };
+    }
+
     /** @returns undefined when there is no such container */
-    inspect(idOrName: string): Promise<ContainerFacts | undefined>;
+    async inspect(idOrName: string): Promise<ContainerFacts | undefined> {
+        const raw = await this.orUndefined(`inspect container ${idOrName}`, () =>
+            this.quick.getContainer(idOrName).inspect(),
+        );
+        return raw && containerFacts(raw);
+    }
+
     /** All containers, running or not, that carry every one of these labels. */
-    list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]>;
+    async list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]> {
+        const found = await this.repeatable("list containers", () =>
+            this.quick.listContainers({ all: true, filters: { label: labelFilter(labels) } }),
+        );
+        return found.map((one) => ({
+            id: one.Id,
+            name: (one.Names[0] ?? one.Id).replace(/^\//, ""),
+            labels: one.Labels,
+            state: one.State as ContainerState,
+            imageId: one.ImageID,
+        }));
+    }
+
     /** @returns the id */
-    create(options: CreateOptions): Promise<string>;
+    async create(options: CreateOptions): Promise<string> {
+        const doing = `create a container of ${options.image}`;
+        const container = await this.once(doing, () => this.quick.createContainer(createRequest(options)));
+        try {
+            for (const { network, aliases } of (options.networks ?? []).slice(1)) {
+                await this.once(`connect a container to ${network}`, () =>
+                    this.quick.getNetwork(network).connect({
+                        Container: container.id,
+                        EndpointConfig: { Aliases: [...(aliases ?? [])] },
+                    }),
+                );
+            }
+        } catch (error) {
+            await this.remove(container.id);
+            throw error;
+        }
+        return container.id;
+    }
+
     /** Does nothing when it runs already. */
-    start(id: string): Promise<void>;
+    async start(id: string): Promise<void> {
+        await this.tolerating([304], `start container ${id}`, () => this.patient.getContainer(id).start());
+    }
+
     /** Sends the stop signal, kills after `graceSeconds`. Does nothing when it does not run or is gone. */
-    stop(id: string, graceSeconds: number): Promise<void>;
-    kill(id: string, signal: string): Promise<void>;
+    async stop(id: string, graceSeconds: number): Promise<void> {
+        await this.tolerating([304, 404], `stop container ${id}`, () =>
+            this.patient.getContainer(id).stop({ t: graceSeconds }),
+        );
+    }
+
+    async kill(id: string, signal: string): Promise<void> {
+        await this.once(`send ${signal} to container ${id}`, () => this.quick.getContainer(id).kill({ signal }));
+    }
+
     /** Removes it, running or not, with its anonymous volumes. Does nothing when it is gone. */
-    remove(id: string): Promise<void>;
+    async remove(id: string): Promise<void> {
+        await this.tolerating([404], `remove container ${id}`, async () => {
+            try {
+                await this.patient.getContainer(id).remove({ force: true, v: true });
+            } catch (error) {
+                // Somebody else is removing it: done when it is gone.
+                if (statusOf(error) !== 409) throw error;
+                await this.awaitRemoval(id, error);
+            }
+        });
+    }
+
+    private async awaitRemoval(id: string, error: unknown): Promise<void> {
+        for (let waited = 0; waited < 50; waited++) {
+            if ((await this.inspect(id)) === undefined) return;
+            await sleep(200);
+        }
+        throw error;
+    }
+
     /** Runs a command inside. A failing command is a result, not an error; a time-out is an error. */
-    exec(id: string, argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+    async exec(id: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+        const doing = `run ${argv[0]} in container ${id}`;
+        const timeoutMs = options.timeoutMs ?? 30_000;
+        const exec = await this.repeatable(doing, () =>
+            this.quick.getContainer(id).exec({
+                Cmd: [...argv],
+                AttachStdin: options.stdin !== undefined,
+                AttachStdout: true,
+                AttachStderr: true,
+                ...(options.user === undefined ? {} : { User: options.user }),
+            }),
+        );
+        const patient = this.patient.getExec(exec.id);
+        const stream = await this.once(doing, () =>
+            patient.start({ hijack: true, stdin: options.stdin !== undefined }),
+        );
+        const output = await this.once(doing, () => collectOutput(stream, options.stdin, timeoutMs, doing));
+        const exitCode = await this.exitCode(exec.id, doing);
+        return { exitCode, ...output };
+    }
+
+    /** The stream may end a moment before the engine knows the exit code. */
+    private async exitCode(execId: string, doing: string): Promise<number> {
+        for (let asked = 0; asked < 50; asked++) {
+            const state = await this.repeatable(doing, () => this.quick.getExec(execId).inspect());
+            if (!state.Running && state.ExitCode !== null) return state.ExitCode;
+            await sleep(20 * Math.min(asked + 1, 10));
+        }
+        throw new PlumblineError("engine", `The Docker engine could not ${doing}: it ended without an exit code`, {
+            remedy: "Run the command again; restart the engine when it stays so.",
+        });
+    }
+
     /** The last lines of both streams, in the order written. */
-    logs(id: string, options?: { readonly tail?: number }): Promise<readonly LogLine[]>;
-    /** Follows from the start of the container until it ends or the signal says so; both end it without an error. */
-    followLogs(
+    async logs(id: string, options: { readonly tail?: number } = {}): Promise<readonly LogLine[]> {
+        const content = await this.repeatable(`read the logs of container ${id}`, () =>
+            this.quick.getContainer(id).logs({
+                follow: false,
+                stdout: true,
+                stderr: true,
+                ...(options.tail === undefined ? {} : { tail: options.tail }),
+            }),
+        );
+        const lines: LogLine[] = [];
+        const split = new LogLines((line) => lines.push(line));
+        split.push(Buffer.isBuffer(content) ? content : Buffer.from(String(content)));
+        split.end();
+        return lines;
+    }
+
+    /**
+     * Follows from the start of the container until it ends or the signal says so; both end it without an error.
+     *
+     * @param options.sinceMs epoch milliseconds from which lines count; the engine knows whole seconds
+     */
+    async followLogs(
         id: string,
         onLine: (line: LogLine) => void,
         signal: AbortSignal,
-        options?: { readonly sinceMs?: number },
-    ): Promise<void>;
-    image(reference: string): Promise<ImageFacts | undefined>;
+        options: { readonly sinceMs?: number } = {},
+    ): Promise<void> {
+        if (signal.aborted) return;
+        const doing = `follow the logs of container ${id}`;
+        const stream = (await this.repeatable(doing, () =>
+            this.patient.getContainer(id).logs({
+                follow: true,
+                stdout: true,
+                stderr: true,
+                since: Math.floor((options.sinceMs ?? 0) / 1000),
+            }),
+        )) as Readable;
+        const lines = new LogLines(onLine);
+        await this.once(doing, () => drain(stream, (chunk) => lines.push(chunk), signal));
+        lines.end();
+    }
+
+    async image(reference: string): Promise<ImageFacts | undefined> {
+        const raw = await this.orUndefined(`inspect image ${reference}`, () =>
+            this.quick.getImage(reference).inspect(),
+        );
+        return raw && { id: raw.Id, labels: raw.Config.Labels ?? {}, created: Date.parse(raw.Created) };
+    }
+
     /** Does nothing when it is gone. */
-    removeImage(reference: string): Promise<void>;
-    volumes(labels: Readonly<Record<string, string>>): Promise<readonly VolumeFacts[]>;
-    volume(name: string): Promise<VolumeFacts | undefined>;
+    async removeImage(reference: string): Promise<void> {
+        await this.tolerating([404], `remove image ${reference}`, () => this.patient.getImage(reference).remove());
+    }
+
+    async volumes(labels: Readonly<Record<string, string>>): Promise<readonly VolumeFacts[]> {
+        const found = await this.repeatable("list volumes", () =>
+            this.quick.listVolumes({ filters: { label: labelFilter(labels) } }),
+        );
+        return (found.Volumes ?? []).map(volumeFacts);
+    }
+
+    async volume(name: string): Promise<VolumeFacts | undefined> {
+        const raw = await this.orUndefined(`inspect volume ${name}`, () => this.quick.getVolume(name).inspect());
+        return raw && volumeFacts(raw);
+    }
+
     /** Does nothing when it is there. */
-    createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
+    async createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
+        await this.repeatable(`create volume ${name}`, () =>
+            this.quick.createVolume({ Name: name, Labels: { ...labels } }),
+        );
+    }
+
     /** Does nothing when it is gone. */
-    removeVolume(name: string): Promise<void>;
-    networks(labels: Readonly<Record<string, string>>): Promise<readonly NetworkFacts[]>;
-    network(name: string): Promise<NetworkFacts | undefined>;
-    createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
-    removeNetwork(name: string): Promise<void>;
+    async removeVolume(name: string): Promise<void> {
+        await this.tolerating([404], `remove volume ${name}`, () => this.quick.getVolume(name).remove());
+    }
+
+    async networks(labels: Readonly<Record<string, string>>): Promise<readonly NetworkFacts[]> {
+        const found = await this.repeatable("list networks", () =>
+            this.quick.listNetworks({ filters: { label: labelFilter(labels) } }),
+        );
+        return found.map(networkFacts);
+    }
+
+    async network(name: string): Promise<NetworkFacts | undefined> {
+        const raw = await this.orUndefined(`inspect network ${name}`, () => this.quick.getNetwork(name).inspect());
+        return raw && networkFacts(raw);
+    }
+
+    /** A bridge network. Does nothing when one of that name is there. */
+    async createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
+        await this.tolerating([409], `create network ${name}`, () =>
+            this.quick.createNetwork({ Name: name, Labels: { ...labels }, CheckDuplicate: true }),
+        );
+    }
+
+    /** Does nothing when it is gone. */
+    async removeNetwork(name: string): Promise<void> {
+        await this.tolerating([404], `remove network ${name}`, () => this.quick.getNetwork(name).remove());
+    }
+
     /** Writes files through the archive call: works on created, never started containers with the volume mounted read-write. */
-    putFiles(containerId: string, dir: string, files: readonly FileEntry[]): Promise<void>;
+    async putFiles(containerId: string, dir: string, files: readonly FileEntry[]): Promise<void> {
+        const archive = await packFiles(files);
+        await this.repeatable(`put files into ${dir} of container ${containerId}`, () =>
+            this.quick.getContainer(containerId).putArchive(archive, { path: dir }),
+        );
+    }
+
     /** @returns undefined when there is no such file */
-    getFile(containerId: string, path: string): Promise<Buffer | undefined>;
-    /** Every file below a folder, also in its folders; empty when the folder is not there. */
-    listFiles(containerId: string, dir: string): Promise<readonly ListedFile[]>;
+    async getFile(containerId: string, path: string): Promise<Buffer | undefined> {
+        return this.readArchive(containerId, path, firstFile);
+    }
+
+    /** Every file below a folder, also in its folders, by name; empty when the folder is not there. */
+    async listFiles(containerId: string, dir: string): Promise<readonly ListedFile[]> {
+        return (await this.readArchive(containerId, dir, fileList)) ?? [];
+    }
+
+    private async readArchive<T>(
+        containerId: string,
+        path: string,
+        read: (archive: Readable) => Promise<T>,
+    ): Promise<T | undefined> {
+        const doing = `read ${path} of container ${containerId}`;
+        return this.repeatable(doing, async () => {
+            try {
+                const archive = await this.quick.getContainer(containerId).getArchive({ path });
+                return await read(archive as Readable);
+            } catch (error) {
+                if (statusOf(error) === 404 && !/no such container/i.test(String(error))) return undefined;
+                throw error;
+            }
+        });
+    }
+
+    private async orUndefined<T>(doing: string, call: () => Promise<T>): Promise<T | undefined> {
+        return this.repeatable(doing, async () => {
+            try {
+                return await call();
+            } catch (error) {
+                if (statusOf(error) === 404) return undefined;
+                throw error;
+            }
+        });
+    }
+
+    /** Says it until the engine has answered; these statuses mean that there was nothing to do. */
+    private async tolerating(statuses: readonly number[], doing: string, call: () => Promise<unknown>): Promise<void> {
+        await this.repeatable(doing, async () => {
+            try {
+                await call();
+            } catch (error) {
+                if (!statuses.includes(statusOf(error))) throw error;
+            }
+        });
+    }
+
+    private repeatable<T>(doing: string, call: () => Promise<T>): Promise<T> {
+        return this.say(doing, call, mayPass);
+    }
+
+    private once<T>(doing: string, call: () => Promise<T>): Promise<T> {
+        return this.say(doing, call, wasNotReached);
+    }
+
+    private async say<T>(doing: string, call: () => Promise<T>, isTransient: (e: unknown) => boolean): Promise<T> {
+        try {
+            return await withRetry(call, { policy: this.retry, isTransient });
+        } catch (error) {
+            throw engineError(this.address, doing, error);
+        }
+    }
+}
+
+function labelFilter(labels: Readonly<Record<string, string>>): string[] {
+    return Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+}
+
+function volumeFacts(raw: { Name: string; Labels: Record<string, string> | null; Driver: string }): VolumeFacts {
+    return { name: raw.Name, labels: raw.Labels ?? {}, driver: raw.Driver };
+}
+
+function networkFacts(raw: Docker.NetworkInspectInfo): NetworkFacts {
+    return { id: raw.Id, name: raw.Name, labels: raw.Labels ?? {}, driver: raw.Driver, internal: raw.Internal };
+}
+
+/** Feeds standard input, then gathers both streams until the command ends. */
+async function collectOutput(
+    stream: Duplex,
+    stdin: string | Buffer | undefined,
+    timeoutMs: number,
+    doing: string,
+): Promise<{ stdout: string; stderr: string }> {
+    const frames = new Frames();
+    const chunks: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const ended = drain(
+        stream,
+        (chunk) => {
+            for (const frame of frames.push(chunk)) chunks[frame.stream].push(frame.data);
+        },
+        deadline,
+    );
+    if (stdin !== undefined) stream.end(stdin);
+    await ended;
+    if (deadline.aborted) {
+        throw new PlumblineError("engine", `The Docker engine could not ${doing} within ${timeoutMs} ms`, {
+            remedy: "Look whether the container hangs (docker top, docker logs); then run the command again.",
+        });
+    }
+    return { stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() };
+}
+
+/** Reads a stream to its end or until the signal, whichever is first; only a broken stream is an error. */
+function drain(stream: Readable, onChunk: (chunk: Buffer) => void, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+        const finish = (error?: Error) => {
+            signal.removeEventListener("abort", onAbort);
+            if (error === undefined || signal.aborted) resolve();
+            else reject(error);
+        };
+        const onAbort = () => {
+            stream.destroy();
+            finish();
+        };
+        stream.on("data", onChunk);
+        stream.once("end", () => finish());
+        stream.once("close", () => finish());
+        // Stays on: a destroyed stream may complain once more.
+        stream.on("error", finish);
+        if (signal.aborted) onAbort();
+        else signal.addEventListener("abort", onAbort, { once: true });
+    });
 }

@@ -1,7 +1,9 @@
 /** The edge's configuration as text, from what the release wants and who stands in which slot. Pure. */
 
-import type { EdgeRelease } from "../../release/types.ts";
-import type { EdgeSlots } from "./slots.ts";
+import { createHash } from "node:crypto";
+import { PlumblineError } from "../../release/errors.ts";
+import type { EdgeRelease, Gateway, Listener } from "../../release/types.ts";
+import { backendName, type EdgeSlots, emptySlots, nobody, parseBackend, type ServiceSlots } from "./slots.ts";
 
 /** Container port of the probe listener. */
 export const probeListenerPort = 19_000;
@@ -14,10 +16,14 @@ export interface EdgePolicy {
     readonly holdMs: number;
     /** How long a request waits for a `request` service that cannot be reached (R91). */
     readonly requestWaitMs: number;
+    /** Longest time for a client to send the head of a request. */
+    readonly requestHeadMs: number;
     /** Longest silence of a request or its answer. */
     readonly httpIdleMs: number;
     /** Longest silence of a TCP connection and of a tunnel, as a websocket. */
     readonly tcpIdleMs: number;
+    /** How long a name that does not resolve keeps its last address, for services that are away during a hand-over. */
+    readonly nameKeepMs: number;
     /** How long the processes before a reload keep their connections. */
     readonly reloadKeepMs: number;
     /** Connections at once. */
@@ -28,8 +34,10 @@ export const defaultEdgePolicy: EdgePolicy = {
     connectMs: 250,
     holdMs: 30_000,
     requestWaitMs: 5_000,
+    requestHeadMs: 30_000,
     httpIdleMs: 300_000,
     tcpIdleMs: 86_400_000,
+    nameKeepMs: 60_000,
     reloadKeepMs: 15_000,
     maxConnections: 4_096,
 };
@@ -39,10 +47,285 @@ export const defaultEdgePolicy: EdgePolicy = {
  *
  * @throws PlumblineError `baseline` for what one edge cannot tell apart: two services on one port, several networks
  */
-export function renderEdgeConfig(
-    _edge: EdgeRelease,
-    _slots: EdgeSlots,
-    _policy: EdgePolicy = defaultEdgePolicy,
-): string {
-    throw new Error("not yet");
+export function renderEdgeConfig(edge: EdgeRelease, slots: EdgeSlots, policy: EdgePolicy = defaultEdgePolicy): string {
+    refuseWhatCannotBeToldApart(edge);
+    const sections = [
+        defaults(policy),
+        resolvers("docker", policy.requestWaitMs),
+        resolvers("docker_held", policy.nameKeepMs),
+        ...edge.listeners.map(frontend),
+        ...edge.gateways.map(gateway),
+        probeFrontend(edge.listeners),
+        ...edge.listeners.flatMap((listener) => [
+            backend(listener, policy),
+            candidateBackend(listener),
+            activeProbeBackend(listener),
+        ]),
+    ];
+    const structure = createHash("sha256").update(globals(policy, "")).update(sections.join("\n")).digest("hex");
+    return withSlots([globals(policy, structure.slice(0, 16)), ...sections].join("\n"), slots);
+}
+
+/** The mark of everything in a configuration but its slots; the running edge tells its own by `show env`. */
+export function structureOf(text: string): string {
+    return /^ {4}setenv PLUMBLINE_STRUCTURE (\S+)$/m.exec(text)?.[1] ?? "unknown";
+}
+
+/** The same configuration with other slots. */
+export function withSlots(text: string, slots: EdgeSlots): string {
+    let backend: ReturnType<typeof parseBackend>;
+    return text
+        .split("\n")
+        .map((line) => {
+            const [, section, name] = /^(\w+) (\S+)/.exec(line) ?? [];
+            if (section !== undefined) backend = section === "backend" ? parseBackend(name ?? "") : undefined;
+            if (backend === undefined) return line;
+            const own = slots[backend.service] ?? emptySlots;
+            const [, server] = /^ {4}server (\w+) /.exec(line) ?? [];
+            switch (server) {
+                case "a":
+                case "b":
+                    return serverLine(line, own[server], own.active === server);
+                case "candidate":
+                    return serverLine(line, own.candidate, own.candidate !== null);
+                case "hold":
+                    return line.replace(/ disabled$/, "") + (own.held ? "" : " disabled");
+                default:
+                    return line;
+            }
+        })
+        .join("\n");
+}
+
+/** The slots that a configuration has: the other way of `withSlots`. */
+export function slotsOf(text: string): EdgeSlots {
+    const slots: Record<string, ServiceSlots> = {};
+    let backend: ReturnType<typeof parseBackend>;
+    for (const line of text.split("\n")) {
+        const [, section, name] = /^(\w+) (\S+)/.exec(line) ?? [];
+        if (section !== undefined) backend = section === "backend" ? parseBackend(name ?? "") : undefined;
+        const [, server, host] = /^ {4}server (\w+) (\S+):\d+/.exec(line) ?? [];
+        if (backend === undefined || server === undefined) continue;
+        const own = slots[backend.service] ?? emptySlots;
+        const serves = !line.endsWith(" disabled");
+        const container = host === undefined || host === nobody ? null : host;
+        if (server === "a" || server === "b") {
+            slots[backend.service] = { ...own, [server]: container, active: serves ? server : own.active };
+        } else if (server === "hold") {
+            slots[backend.service] = { ...own, held: serves };
+        } else if (server === "candidate") {
+            slots[backend.service] = { ...own, candidate: serves ? container : null };
+        }
+    }
+    return slots;
+}
+
+/** Who serves is looked up while HAProxy starts, so that a reload has no moment without an address. */
+function serverLine(line: string, container: string | null, serves: boolean): string {
+    return line
+        .replace(/^( {4}server \w+) \S+:(\d+) /, `$1 ${container ?? nobody}:$2 `)
+        .replace(/ init-addr .*$/, serves ? " init-addr libc,none" : " init-addr none disabled");
+}
+
+function globals(policy: EdgePolicy, structure: string): string {
+    return `# Written by Plumbline. Slots change while it runs; everything else changes by a reload.
+global
+    setenv PLUMBLINE_STRUCTURE ${structure}
+    stats socket /run/haproxy/admin.sock mode 600 level admin
+    log stdout format raw local0
+    maxconn ${policy.maxConnections}
+    hard-stop-after ${policy.reloadKeepMs}ms
+`;
+}
+
+function defaults(policy: EdgePolicy): string {
+    return `defaults tcp
+    mode tcp
+    log global
+    option dontlog-normal
+    option dontlognull
+    option redispatch 1
+    option clitcpka
+    option srvtcpka
+    timeout connect ${policy.connectMs}ms
+    timeout queue ${policy.holdMs}ms
+    timeout client ${policy.tcpIdleMs}ms
+    timeout server ${policy.tcpIdleMs}ms
+
+# Connections to a service are not reused: one that its server closes at this moment would cost a request.
+defaults http
+    mode http
+    log global
+    option dontlog-normal
+    option dontlognull
+    option redispatch 1
+    option http-server-close
+    option forwardfor
+    http-reuse never
+    timeout connect ${policy.connectMs}ms
+    timeout queue ${policy.requestWaitMs}ms
+    timeout http-request ${policy.requestHeadMs}ms
+    timeout client ${policy.httpIdleMs}ms
+    timeout server ${policy.httpIdleMs}ms
+    timeout tunnel ${policy.tcpIdleMs}ms
+`;
+}
+
+/** The engine's own DNS. A changed address counts at once; a name that is away keeps its last one for a while. */
+function resolvers(name: string, keepMs: number): string {
+    return `resolvers ${name}
+    nameserver engine 127.0.0.11:53
+    resolve_retries 3
+    timeout resolve 500ms
+    timeout retry 500ms
+    hold valid 1s
+    hold obsolete 0s
+    hold nx ${keepMs}ms
+    hold other ${keepMs}ms
+    hold refused ${keepMs}ms
+    hold timeout ${keepMs}ms
+`;
+}
+
+function frontend(listener: Listener): string {
+    const name = backendName(listener.service, listener.port);
+    return `frontend in_${name} from ${listener.protocol}
+    bind :${listener.port}
+    default_backend ${name}
+`;
+}
+
+/** Routes by path, longest prefix first; answers preflights itself; `apikey` stands in for a missing `Authorization`. */
+function gateway(gateway: Gateway): string {
+    const routes = [...gateway.routes].sort((left, right) => right.prefix.length - left.prefix.length);
+    const open = "!{ var(txn.route) -m found }";
+    const choose = routes.map(({ prefix }, index) => {
+        const path = prefix.replace(/\/$/, "");
+        const exact = path === "" ? "" : ` ${open} { path ${path} } or`;
+        return `    http-request set-var(txn.route) int(${index + 1}) if${exact} ${open} { path_beg ${path}/ }`;
+    });
+    const act = routes.flatMap(({ prefix, stripPrefix, service, port }, index) => {
+        const when = `if { var(txn.route) -m int ${index + 1} }`;
+        const path = prefix.replace(/\/$/, "");
+        const cut = [
+            `    http-request set-header X-Forwarded-Prefix ${path} ${when}`,
+            `    http-request replace-path ^${path.replaceAll(".", "[.]")}/?(.*) /\\1 ${when}`,
+        ];
+        return [...(stripPrefix ? cut : []), `    use_backend ${backendName(service, port)} ${when}`];
+    });
+    const requests = act.filter((line) => line.startsWith("    http-request"));
+    const backends = act.filter((line) => line.startsWith("    use_backend"));
+    return `frontend gateway_${gateway.name} from http
+    bind :${gateway.port}
+    http-request set-var(txn.origin) req.hdr(origin)
+    http-request set-var(txn.asked) req.hdr(access-control-request-headers)
+    http-request set-var(txn.wanted) str("authorization,apikey,content-type,x-client-info,x-upsert,range")
+    http-request set-var(txn.wanted) var(txn.asked) if { var(txn.asked) -m found }
+    http-after-response set-header Access-Control-Allow-Origin * if { var(txn.origin) -m found }
+    http-after-response set-header Access-Control-Expose-Headers * if { var(txn.origin) -m found }
+    http-request return status 204 hdr Access-Control-Allow-Methods GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS hdr Access-Control-Allow-Headers %[var(txn.wanted)] hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-method) -m found }
+${choose.join("\n")}
+    http-request return status 404 content-type application/json string '{"message":"no route matches this path"}' unless { var(txn.route) -m found }
+    http-request set-header Authorization "Bearer %[req.hdr(apikey)]" if { req.hdr(apikey) -m found } !{ req.hdr(authorization) -m found }
+${[...requests, ...backends].join("\n")}
+`;
+}
+
+/** One port for every probe: the client names whom it wants in the authority of its PROXY header. */
+function probeFrontend(listeners: readonly Listener[]): string {
+    const rules = listeners.flatMap(({ service, port }) =>
+        (["active", "candidate"] as const).map(
+            (role) =>
+                `    use_backend ${backendName(service, port)}_${role} if { fc_pp_authority -m str ${role}.${service}.${port} }`,
+        ),
+    );
+    const known = listeners
+        .flatMap(({ service, port }) => [`active.${service}.${port}`, `candidate.${service}.${port}`])
+        .map((authority) => `    acl known fc_pp_authority -m str ${authority}`);
+    return `frontend probe from tcp
+    bind :${probeListenerPort} accept-proxy
+${known.join("\n")}
+    tcp-request content reject${known.length === 0 ? "" : " unless known"}
+${rules.join("\n")}
+`;
+}
+
+/** Slots a and b, and `hold`: a closed port, so that a connection that it gets waits and tries again. */
+function backend({ service, port, protocol, kind }: Listener, policy: EdgePolicy): string {
+    const waitMs = kind === "request" ? policy.requestWaitMs : policy.holdMs;
+    const retries = Math.max(1, Math.round(waitMs / policy.connectMs));
+    const slot = `${nobody}:${port} resolvers ${resolversFor(kind)} resolve-prefer ipv4 init-addr none disabled`;
+    const again =
+        protocol === "tcp"
+            ? ""
+            : `    retry-on conn-failure empty-response
+    http-request disable-l7-retry unless { method GET HEAD OPTIONS }
+`;
+    return `backend ${backendName(service, port)} from ${protocol}
+    retries ${retries}
+${again}    server a ${slot}
+    server b ${slot}
+    server hold 127.0.0.1:9 disabled
+`;
+}
+
+function candidateBackend({ service, port, kind }: Listener): string {
+    return `backend ${backendName(service, port)}_candidate from tcp
+    retries 1
+    server candidate ${nobody}:${port} resolvers ${resolversFor(kind)} resolve-prefer ipv4 init-addr none disabled
+`;
+}
+
+/** A probe of the active service goes through the very listener that clients use. */
+function activeProbeBackend({ service, port }: Listener): string {
+    return `backend ${backendName(service, port)}_active from tcp
+    retries 1
+    server edge 127.0.0.1:${port}
+`;
+}
+
+function resolversFor(kind: Listener["kind"]): string {
+    return kind === "request" ? "docker" : "docker_held";
+}
+
+function refuseWhatCannotBeToldApart(edge: EdgeRelease): void {
+    // The place for a bind per network address, when services of several networks are to be kept apart.
+    if (edge.networks.length > 1) {
+        const names = edge.networks.map(({ network }) => network).join(", ");
+        throw new PlumblineError("baseline", `The services use several networks (${names}); the edge serves one`, {
+            remedy: "Put the services of docker-compose.yml on one network.",
+        });
+    }
+    const owners = new Map<number, string>([[probeListenerPort, "the edge's probe listener"]]);
+    const claims = [
+        ...edge.listeners.map(({ port, service }) => ({ port, owner: `service ${service}`, service })),
+        ...edge.gateways.map(({ port, name }) => ({ port, owner: `gateway ${name}`, service: undefined })),
+    ];
+    for (const { port, owner, service } of claims) {
+        const other = owners.get(port);
+        if (other !== undefined && other !== owner) {
+            throw new PlumblineError("baseline", `Port ${port} is used by ${other} and by ${owner}`, {
+                ...(service === undefined ? {} : { service }),
+                remedy: "Let one of them listen on another port inside its container; the published port can stay.",
+            });
+        }
+        owners.set(port, owner);
+    }
+    for (const { prefix, service, port } of edge.gateways.flatMap((one) => one.routes)) {
+        if (!/^\/[A-Za-z0-9/_.~-]*$/.test(prefix)) {
+            throw new PlumblineError("baseline", `The gateway's route ${JSON.stringify(prefix)} is no plain path`, {
+                remedy: "Use a path of letters, digits, slashes, dots, dashes and underscores.",
+            });
+        }
+        if (!edge.listeners.some((listener) => listener.service === service && listener.port === port)) {
+            throw new PlumblineError(
+                "baseline",
+                `The gateway's route ${prefix} leads to port ${port}, which ${service} does not have`,
+                {
+                    service,
+                    remedy: "Name the service's port in ports, expose or x-plumbline.ports.",
+                },
+            );
+        }
+    }
 }

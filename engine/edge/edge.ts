@@ -1,7 +1,30 @@
 /** Steering the running edge: its configuration on its volume, and its slots through its admin socket. */
 
-import type { Engine } from "../docker.ts";
-import type { EdgeSlots, SlotName } from "./slots.ts";
+import { PlumblineError } from "../../release/errors.ts";
+import type { Engine, ExecResult } from "../docker.ts";
+import { sleep } from "../retry.ts";
+import { slotsOf, structureOf, withSlots } from "./config.ts";
+import {
+    backendName,
+    changedServices,
+    clearingCommands,
+    type EdgePorts,
+    type EdgeSlots,
+    emptySlots,
+    isResolved,
+    namingCommands,
+    parseBackend,
+    parseServerStates,
+    portsFromStates,
+    type ServerState,
+    type ServiceSlots,
+    type SlotName,
+    slotsFromStates,
+    stateCommands,
+    withActive,
+    withCandidate,
+    withHold,
+} from "./slots.ts";
 
 /** What `applyConfig` did. `slots`: only servers changed, by socket. */
 export type AppliedConfig = "unchanged" | "slots" | "reloaded";
@@ -13,18 +36,43 @@ export interface Assignment {
     readonly container: string;
 }
 
+const configPath = "/etc/plumbline-edge/haproxy.cfg";
+/** How often the edge is asked while something is awaited, in milliseconds. */
+const askEveryMs = 100;
+const resolveWithinMs = 10_000;
+const reloadWithinMs = 15_000;
+
 /** All methods are idempotent and throw PlumblineError `switch`. Times in milliseconds. */
 export class EdgeControl {
-    constructor(_engine: Engine, _containerId: string) {}
+    private readonly engine: Engine;
+    private readonly containerId: string;
+
+    constructor(engine: Engine, containerId: string) {
+        this.engine = engine;
+        this.containerId = containerId;
+    }
 
     /** Waits until the admin socket answers. */
-    async ready(_timeoutMs = 15_000): Promise<void> {
-        throw new Error("not yet");
+    async ready(timeoutMs = 15_000): Promise<void> {
+        let last: unknown;
+        await this.until(
+            timeoutMs,
+            async () => {
+                try {
+                    await this.ask("show info");
+                    return true;
+                } catch (error) {
+                    last = error;
+                    return false;
+                }
+            },
+            () => this.failure(`The edge did not answer within ${timeoutMs} ms`, last),
+        );
     }
 
     /** The slots as the running edge has them (not as the file says). */
     async readSlots(): Promise<EdgeSlots> {
-        throw new Error("not yet");
+        return slotsFromStates(await this.servers());
     }
 
     /**
@@ -33,47 +81,213 @@ export class EdgeControl {
      *
      * @throws PlumblineError when HAProxy refuses it; the old configuration stays and goes on running
      */
-    async applyConfig(_text: string): Promise<AppliedConfig> {
-        throw new Error("not yet");
+    async applyConfig(text: string): Promise<AppliedConfig> {
+        if ((await this.runningStructure()) === structureOf(text)) {
+            const slots = slotsOf(text);
+            const changed = changedServices(await this.readSlots(), slots).length > 0;
+            if (changed) await this.change(() => slots);
+            if (text === (await this.file())) return changed ? "slots" : "unchanged";
+            await this.write(text);
+            return changed ? "slots" : "unchanged";
+        }
+        const before = await this.file();
+        await this.write(text);
+        try {
+            await this.reload(structureOf(text));
+        } catch (error) {
+            await this.write(before);
+            throw error;
+        }
+        return "reloaded";
     }
 
     /** Puts a container behind the candidate listener (and into the free slot, so that a switch is immediate), or takes it away. */
-    async setCandidate(_service: string, _container: string | null): Promise<void> {
-        throw new Error("not yet");
+    async setCandidate(service: string, container: string | null): Promise<void> {
+        await this.changeOne(service, (own) => withCandidate(own, container));
+        if (container !== null) await this.resolved(service, container);
     }
 
     /** Moves all these services at once: one call on the socket. The previous containers drain, their slots stay known. */
-    async switchTo(_changes: readonly Assignment[]): Promise<void> {
-        throw new Error("not yet");
+    async switchTo(changes: readonly Assignment[]): Promise<void> {
+        await this.change((slots) => {
+            const moved = changes.map(({ service, container }) => {
+                return [service, withActive(slots[service] ?? emptySlots, container)] as const;
+            });
+            return { ...slots, ...Object.fromEntries(moved) };
+        }, changes);
     }
 
     /** New connections to the service wait; those that are open stay. */
-    async hold(_service: string): Promise<void> {
-        throw new Error("not yet");
+    async hold(service: string): Promise<void> {
+        await this.changeOne(service, withHold);
     }
 
     /** Ends a hold: this container serves, and those that waited are let through. */
-    async release(_service: string, _container: string): Promise<void> {
-        throw new Error("not yet");
+    async release(service: string, container: string): Promise<void> {
+        await this.switchTo([{ service, container }]);
     }
 
     /** Takes the service out: nobody serves, new connections are refused. */
-    async remove(_service: string): Promise<void> {
-        throw new Error("not yet");
+    async remove(service: string): Promise<void> {
+        if ((await this.readSlots())[service] === undefined) return;
+        await this.changeOne(service, () => emptySlots);
     }
 
     /** Waits until the edge sends to this container's present address. */
-    async resolved(_service: string, _container: string, _timeoutMs = 10_000): Promise<void> {
-        throw new Error("not yet");
+    async resolved(service: string, container: string, timeoutMs = resolveWithinMs): Promise<void> {
+        await this.until(
+            timeoutMs,
+            async () => {
+                const facts = await this.engine.inspect(container);
+                const addresses = Object.values(facts?.addresses ?? {}).filter((address) => address !== "");
+                const servers = (await this.servers()).filter(
+                    (server) => server.fqdn === container && parseBackend(server.backend)?.service === service,
+                );
+                return (
+                    servers.length > 0 &&
+                    servers.every((server) => isResolved(server) && addresses.includes(server.address))
+                );
+            },
+            () =>
+                new PlumblineError("switch", `The edge did not find container ${container} within ${timeoutMs} ms`, {
+                    service,
+                    remedy: "Look whether the container runs and is on the edge's network (docker inspect).",
+                }),
+        );
     }
 
     /** Connections that are open to a slot of a service, over all of its ports. */
-    async sessions(_service: string, _slot: SlotName): Promise<number> {
-        throw new Error("not yet");
+    async sessions(service: string, slot: SlotName): Promise<number> {
+        const [heading = "", ...lines] = (await this.ask("show stat")).split("\n");
+        const columns = heading.replace(/^# /, "").split(",");
+        const [proxyAt, serverAt, currentAt] = ["pxname", "svname", "scur"].map((name) => columns.indexOf(name));
+        return lines
+            .map((line) => line.split(","))
+            .filter((values) => {
+                const backend = parseBackend(values[proxyAt ?? -1] ?? "");
+                return backend?.service === service && !backend.candidate && values[serverAt ?? -1] === slot;
+            })
+            .reduce((sum, values) => sum + Number(values[currentAt ?? -1] ?? 0), 0);
     }
 
     /** Connections that clients have open to the edge. */
     async connections(): Promise<number> {
-        throw new Error("not yet");
+        const count = /^CurrConns: (\d+)$/m.exec(await this.ask("show info"))?.[1];
+        // The question itself is one of them.
+        return Math.max(0, Number(count ?? 0) - 1);
+    }
+
+    private async changeOne(service: string, turn: (own: ServiceSlots) => ServiceSlots): Promise<void> {
+        await this.change((slots) => ({ ...slots, [service]: turn(slots[service] ?? emptySlots) }));
+    }
+
+    /**
+     * Names first, which nobody notices; then, when those that are to serve are found, the states in one call; then the
+     * file, so that a restart comes up the same. Repeating it after a kill at any point ends in the same place.
+     *
+     * @param awaited containers that must be found before the states are set
+     */
+    private async change(turn: (slots: EdgeSlots) => EdgeSlots, awaited: readonly Assignment[] = []): Promise<void> {
+        const states = await this.servers();
+        const ports = portsFromStates(states);
+        const from = slotsFromStates(states);
+        const to = turn(from);
+        this.refuseUnknown(ports, changedServices(from, to));
+        await this.tell(namingCommands(ports, from, to));
+        for (const { service, container } of awaited) await this.resolved(service, container);
+        await this.tell(stateCommands(ports, from, to));
+        await this.tell(clearingCommands(ports, from, to));
+        const file = await this.file();
+        const wanted = withSlots(file, to);
+        if (wanted !== file) await this.write(wanted);
+    }
+
+    private refuseUnknown(ports: EdgePorts, services: readonly string[]): void {
+        const unknown = services.find((service) => ports[service] === undefined);
+        if (unknown === undefined) return;
+        throw new PlumblineError("switch", `The edge has no listener for service ${unknown}`, {
+            service: unknown,
+            remedy: "Deploy again: the edge's configuration is written before its slots are set.",
+        });
+    }
+
+    private async servers(): Promise<readonly ServerState[]> {
+        return parseServerStates(await this.ask("show servers state"));
+    }
+
+    private async runningStructure(): Promise<string> {
+        return /^PLUMBLINE_STRUCTURE=(\S+)$/m.exec(await this.ask("show env PLUMBLINE_STRUCTURE"))?.[1] ?? "unknown";
+    }
+
+    private async reload(structure: string): Promise<void> {
+        await this.engine.kill(this.containerId, "SIGUSR2");
+        await this.until(
+            reloadWithinMs,
+            async () => {
+                try {
+                    return (await this.runningStructure()) === structure;
+                } catch {
+                    // The socket is away for a moment while the new process takes over.
+                    return false;
+                }
+            },
+            async () => {
+                const lines = await this.engine.logs(this.containerId, { tail: 10 });
+                const said = lines.map(({ line }) => line).join("\n");
+                return this.failure("The edge did not take its new configuration", new Error(said));
+            },
+        );
+    }
+
+    private async file(): Promise<string> {
+        return (await this.run(["cat", configPath])).stdout;
+    }
+
+    private async write(text: string): Promise<void> {
+        const result = await this.engine.exec(this.containerId, ["/usr/local/bin/edge-write"], { stdin: text });
+        if (result.exitCode === 0) return;
+        throw this.failure(
+            "The edge refused its new configuration and keeps the old one",
+            new Error(result.stderr.trim()),
+        );
+    }
+
+    /** Several commands go in one call, one after the other without a pause. None of ours answers when all is well. */
+    private async tell(commands: readonly string[]): Promise<void> {
+        if (commands.length === 0) return;
+        const answer = await this.ask(commands.join("; "));
+        const complaint = answer
+            .split("\n")
+            .find((line) => line.trim() !== "" && !/(changed its FQDN|no need to change the FQDN)/.test(line));
+        if (complaint !== undefined) throw this.failure("The edge refused a change of its slots", new Error(complaint));
+    }
+
+    private async ask(command: string): Promise<string> {
+        return (await this.run(["/usr/local/bin/edge-socket"], `${command}\n`)).stdout;
+    }
+
+    private async run(argv: readonly string[], stdin?: string): Promise<ExecResult> {
+        const result = await this.engine.exec(this.containerId, argv, stdin === undefined ? {} : { stdin });
+        if (result.exitCode === 0) return result;
+        throw this.failure(`The edge could not run ${argv[0]}`, new Error(result.stderr.trim()));
+    }
+
+    private failure(message: string, cause: unknown): PlumblineError {
+        return new PlumblineError("switch", message, {
+            remedy: `Look at the edge's log: docker logs ${this.containerId.slice(0, 12)}`,
+            cause,
+        });
+    }
+
+    private async until(
+        timeoutMs: number,
+        reached: () => Promise<boolean>,
+        failure: () => PlumblineError | Promise<PlumblineError>,
+    ): Promise<void> {
+        const deadline = Date.now() + timeoutMs;
+        while (!(await reached())) {
+            if (Date.now() >= deadline) throw await failure();
+            await sleep(askEveryMs);
+        }
     }
 }

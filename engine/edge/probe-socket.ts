@@ -1,6 +1,9 @@
 /** A way to any service, candidate or active, through the edge's one probe listener; with adapters for the clients. */
 
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
+import { AbstractConnector } from "ioredis";
+import { Agent, type buildConnector } from "undici";
+import { PlumblineError } from "../../release/errors.ts";
 
 /** Who is to be reached, and where the probe listener is. */
 export interface ProbeTarget {
@@ -14,11 +17,107 @@ export interface ProbeTarget {
     readonly servicePort: number;
 }
 
+const signature = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]);
+const versionAndProxy = 0x21;
+const tcpOverIpv4 = 0x11;
+const authorityType = 0x02;
+
+/** The PROXY v2 header that names the wanted service; its addresses are of no importance. */
+export function proxyHeader(target: Pick<ProbeTarget, "role" | "service" | "servicePort">): Buffer {
+    const authority = Buffer.from(`${target.role}.${target.service}.${target.servicePort}`);
+    const addresses = Buffer.from([127, 0, 0, 1, 127, 0, 0, 1, 0, 1, 0, 1]);
+    const length = addresses.length + 3 + authority.length;
+    return Buffer.concat([
+        signature,
+        Buffer.from([versionAndProxy, tcpOverIpv4, length >> 8, length & 0xff]),
+        addresses,
+        Buffer.from([authorityType, authority.length >> 8, authority.length & 0xff]),
+        authority,
+    ]);
+}
+
 /**
  * A connected socket on which the service itself answers: the PROXY v2 header that names it has been sent.
  *
  * @throws PlumblineError `health` when the edge cannot be reached
  */
-export async function openProbeSocket(_target: ProbeTarget, _timeoutMs = 5_000): Promise<Socket> {
-    throw new Error("not yet");
+export function openProbeSocket(target: ProbeTarget, timeoutMs = 5_000): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+        const socket = announcing(target);
+        const fail = (cause: Error) => {
+            clearTimeout(timer);
+            socket.destroy();
+            reject(edgeUnreachable(target, cause));
+        };
+        const timer = setTimeout(() => fail(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
+        socket.once("error", fail);
+        socket.once("connect", () => {
+            clearTimeout(timer);
+            socket.off("error", fail);
+            // The client adds its own listener; until then an error must not end the process.
+            socket.on("error", () => {});
+            resolve(socket);
+        });
+        socket.connect(target.port, target.host);
+    });
+}
+
+/** A socket that says whom it wants as soon as somebody connects it. */
+function announcing(target: ProbeTarget): Socket {
+    const socket = new Socket();
+    socket.once("connect", () => {
+        socket.setNoDelay(true);
+        socket.write(proxyHeader(target));
+    });
+    return socket;
+}
+
+function edgeUnreachable(target: ProbeTarget, cause: unknown): PlumblineError {
+    return new PlumblineError("health", `The edge's probe listener ${target.host}:${target.port} cannot be reached`, {
+        service: target.service,
+        remedy: "Look at the edge's container: it must run, and the probe port must be published there.",
+        cause,
+    });
+}
+
+const unreachable = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"]);
+
+/** Whether a failure says something of the way to the edge and nothing of the service behind it. */
+export function isEdgeUnreachable(error: unknown): boolean {
+    for (let each: unknown = error; each instanceof Error; each = each.cause) {
+        if ("code" in each && typeof each.code === "string" && unreachable.has(each.code)) return true;
+        if (each instanceof PlumblineError && each.message.startsWith("The edge's probe listener")) return true;
+    }
+    return false;
+}
+
+/** For undici: an agent whose every connection leads to the target, whatever address is asked for. */
+export function probeAgent(target: ProbeTarget, timeoutMs: number): Agent {
+    const connect: buildConnector.connector = (_options, callback) => {
+        openProbeSocket(target, timeoutMs).then(
+            (socket) => callback(null, socket),
+            (error: Error) => callback(error, null),
+        );
+    };
+    return new Agent({ connect, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, pipelining: 0 });
+}
+
+/** For pg: options that make a client use the target. It connects the socket itself. */
+export function probePgOptions(target: ProbeTarget): { host: string; port: number; stream: () => Socket } {
+    return { host: target.host, port: target.port, stream: () => announcing(target) };
+}
+
+/** For ioredis: a connector that leads to the target. */
+export function probeRedisConnector(target: ProbeTarget, timeoutMs: number): new () => AbstractConnector {
+    return class extends AbstractConnector {
+        constructor() {
+            super(timeoutMs);
+        }
+
+        override async connect(): Promise<Socket> {
+            this.connecting = true;
+            this.stream = await openProbeSocket(target, timeoutMs);
+            return this.stream as Socket;
+        }
+    };
 }

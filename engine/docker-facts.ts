@@ -1,0 +1,219 @@
+/** What the engine says and is told, in Plumbline's words, and the reading of its answers. Pure. */
+
+import type Docker from "dockerode";
+
+/** What `docker info` says, as far as anybody here needs it. */
+export interface EngineInfo {
+    readonly serverVersion: string;
+    readonly apiVersion: string;
+    readonly os: string;
+    readonly architecture: string;
+    readonly memoryBytes: number;
+    readonly cpus: number;
+    readonly storageDriver: string;
+}
+
+export type ContainerState = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
+
+/** `none` where the container has no healthcheck. */
+export type ContainerHealth = "none" | "starting" | "healthy" | "unhealthy";
+
+/** One container as the engine sees it now. */
+export interface ContainerFacts {
+    readonly id: string;
+    /** Without the leading slash. */
+    readonly name: string;
+    /** The id of the image it was made from, `sha256:…`. */
+    readonly imageId: string;
+    /** The reference it was made with. */
+    readonly imageReference: string;
+    readonly labels: Readonly<Record<string, string>>;
+    /** `NAME` to value, as given at creation together with the image's own. */
+    readonly environment: Readonly<Record<string, string>>;
+    readonly state: ContainerState;
+    readonly running: boolean;
+    readonly exitCode: number;
+    readonly oomKilled: boolean;
+    readonly health: ContainerHealth;
+    /** Output of the last healthcheck, trimmed; empty when there was none. */
+    readonly healthOutput: string;
+    /** Epoch milliseconds; 0 when it never started or never ended. */
+    readonly startedAt: number;
+    readonly finishedAt: number;
+    /** How often the engine's restart policy has started it again. */
+    readonly restartCount: number;
+    /** Network name to address; empty text while it does not run. */
+    readonly addresses: Readonly<Record<string, string>>;
+    /** Everything else, as the engine gives it. */
+    readonly raw: Docker.ContainerInspectInfo;
+}
+
+/** One line of a list: cheaper than `ContainerFacts`. */
+export interface ContainerSummary {
+    readonly id: string;
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly state: ContainerState;
+    readonly imageId: string;
+}
+
+export interface CreateOptions {
+    readonly image: string;
+    /** An automatic name when absent. */
+    readonly name?: string;
+    readonly entrypoint?: readonly string[];
+    readonly command?: readonly string[];
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly user?: string;
+    readonly mounts?: readonly { readonly volume: string; readonly target: string; readonly readOnly?: boolean }[];
+    readonly networks?: readonly { readonly network: string; readonly aliases?: readonly string[] }[];
+    readonly ports?: readonly { readonly target: number; readonly published: number; readonly hostIp: string }[];
+    readonly tmpfs?: Readonly<Record<string, string>>;
+    /** @default false */
+    readonly readOnlyRoot?: boolean;
+    /** @default false */
+    readonly init?: boolean;
+    /** @default [] */
+    readonly capDrop?: readonly string[];
+    /** @default "no" */
+    readonly restart?: "no" | "always" | "on-failure" | "unless-stopped";
+}
+
+export interface ExecOptions {
+    readonly stdin?: string | Buffer;
+    /** @default 30000 */
+    readonly timeoutMs?: number;
+    readonly user?: string;
+}
+
+export interface ExecResult {
+    readonly exitCode: number;
+    readonly stdout: string;
+    readonly stderr: string;
+}
+
+export interface ImageFacts {
+    readonly id: string;
+    readonly labels: Readonly<Record<string, string>>;
+    /** Epoch milliseconds. */
+    readonly created: number;
+}
+
+export interface VolumeFacts {
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly driver: string;
+}
+
+export interface NetworkFacts {
+    readonly id: string;
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly driver: string;
+    readonly internal: boolean;
+}
+
+/** A file to be put into a container. */
+export interface FileEntry {
+    /** Name or relative path below the folder. */
+    readonly name: string;
+    readonly content: string | Buffer;
+    /** @default 0o644 */
+    readonly mode?: number;
+    /** @default 0 */
+    readonly uid?: number;
+    /** @default 0 */
+    readonly gid?: number;
+}
+
+export interface ListedFile {
+    /** Path below the asked folder. */
+    readonly name: string;
+    readonly size: number;
+    readonly mode: number;
+}
+
+export interface LogLine {
+    readonly stream: "stdout" | "stderr";
+    readonly line: string;
+}
+
+/** Reads the answer of an inspection. */
+export function containerFacts(raw: Docker.ContainerInspectInfo): ContainerFacts {
+    const { State: state, Config: config } = raw;
+    const networks = Object.entries(raw.NetworkSettings.Networks ?? {});
+    return {
+        id: raw.Id,
+        name: raw.Name.replace(/^\//, ""),
+        imageId: raw.Image,
+        imageReference: config.Image,
+        labels: config.Labels ?? {},
+        environment: Object.fromEntries((config.Env ?? []).map(splitVariable)),
+        state: state.Status as ContainerState,
+        running: state.Running,
+        exitCode: state.ExitCode,
+        oomKilled: state.OOMKilled,
+        health: containerHealth(state.Health?.Status),
+        healthOutput: (state.Health?.Log?.at(-1)?.Output ?? "").trim(),
+        startedAt: epoch(state.StartedAt),
+        finishedAt: epoch(state.FinishedAt),
+        restartCount: raw.RestartCount,
+        addresses: Object.fromEntries(networks.map(([name, network]) => [name, network.IPAddress])),
+        raw,
+    };
+}
+
+function containerHealth(status: string | undefined): ContainerHealth {
+    return status === "starting" || status === "healthy" || status === "unhealthy" ? status : "none";
+}
+
+function splitVariable(variable: string): [string, string] {
+    const at = variable.indexOf("=");
+    return at < 0 ? [variable, ""] : [variable.slice(0, at), variable.slice(at + 1)];
+}
+
+/** The engine writes "never" as the year 1. */
+function epoch(text: string): number {
+    const ms = Date.parse(text);
+    return Number.isNaN(ms) || ms < 0 ? 0 : ms;
+}
+
+/** The engine's form of what `create` is asked for; further networks than the first are connected afterwards. */
+export function createRequest(options: CreateOptions): Docker.ContainerCreateOptions {
+    const [first] = options.networks ?? [];
+    const ports = options.ports ?? [];
+    return {
+        ...(options.name === undefined ? {} : { name: options.name }),
+        ...(options.user === undefined ? {} : { User: options.user }),
+        ...(options.entrypoint === undefined ? {} : { Entrypoint: [...options.entrypoint] }),
+        ...(options.command === undefined ? {} : { Cmd: [...options.command] }),
+        Image: options.image,
+        Env: Object.entries(options.environment ?? {}).map(([name, value]) => `${name}=${value}`),
+        Labels: { ...options.labels },
+        ExposedPorts: Object.fromEntries(ports.map((port) => [`${port.target}/tcp`, {}])),
+        HostConfig: {
+            Mounts: (options.mounts ?? []).map((mount) => ({
+                Type: "volume",
+                Source: mount.volume,
+                Target: mount.target,
+                ReadOnly: mount.readOnly ?? false,
+            })),
+            PortBindings: Object.fromEntries(
+                ports.map((port) => [
+                    `${port.target}/tcp`,
+                    [{ HostIp: port.hostIp, HostPort: String(port.published) }],
+                ]),
+            ),
+            Tmpfs: { ...options.tmpfs },
+            ReadonlyRootfs: options.readOnlyRoot ?? false,
+            Init: options.init ?? false,
+            CapDrop: [...(options.capDrop ?? [])],
+            RestartPolicy: { Name: options.restart ?? "no" },
+            ...(first === undefined ? {} : { NetworkMode: first.network }),
+        },
+        ...(first === undefined
+            ? {}
+            : { NetworkingConfig: { EndpointsConfig: { [first.network]: { Aliases: [...(first.aliases ?? [])] } } } }),
+    };
+}
