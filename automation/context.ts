@@ -17,6 +17,7 @@ export interface CommandContext {
     readonly diagnostics: Diagnostics;
     /** ISO 8601; whatever is older belongs to an earlier command. */
     readonly startedAt: string;
+    readonly signal: AbortSignal;
     /** Tells the person, and keeps the sentence for the result. */
     note(text: string): void;
 }
@@ -52,6 +53,7 @@ export async function conclude<Extra extends object>(
         view,
         diagnostics: new Diagnostics(),
         startedAt: new Date(started).toISOString(),
+        signal: options.signal ?? new AbortController().signal,
         note(text) {
             notes.push(text);
             view.note(text);

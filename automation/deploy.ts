@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
+import { timelinePath } from "../rollout/timeline.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
 import { reportFolder } from "../validation/report/write.ts";
 import { type CommandContext, conclude, type Ending } from "./context.ts";
@@ -31,28 +32,40 @@ type DeployExtra = Pick<DeployResult, "summary" | "changes">;
  * Deploys a stack: `pulumi up`, which declares the new release beside the running one and then runs the rollout.
  *
  * The outcome is `committed` (exit code 0: the new release runs, proven), `unchanged` (0: it already ran), `rolled-back`
- * (10: the previous release runs, proven), `rollback-failed` (20: a person is needed) or `refused` (30: no rollout began,
- * what runs was not touched). Nothing is thrown for these; `failure` and `diagnostics` tell the reason.
+ * (10: the previous release runs, proven), `rollback-failed` (20: a person is needed), `incomplete` (20: the
+ * rollout was killed on its way) or `refused` (30: no rollout began, what runs was not touched). Nothing is thrown for these; `failure` and `diagnostics` tell the reason.
  */
 export async function deploy(options: DeployOptions = {}): Promise<DeployResult> {
     const nothing: DeployExtra = { summary: null, changes: {} };
     return conclude("deploy", options, nothing, async (context) => {
         const stack = await openStack(context, "create");
         const before = await readOutcome(context);
+        let begun = false;
         try {
-            const result = await withTimeline(context, () =>
-                withLock(context, stack, () =>
-                    stack.up({ onEvent: eventSink(context), refresh: options.refresh ?? false }),
-                ),
+            const result = await withTimeline(
+                context,
+                () =>
+                    withLock(context, stack, () =>
+                        stack.up({
+                            onEvent: eventSink(context),
+                            refresh: options.refresh ?? false,
+                            signal: context.signal,
+                        }),
+                    ),
+                () => {
+                    begun = true;
+                },
             );
             const summary = summaryOf(result.outputs);
-            const changes = result.summary.resourceChanges ?? {};
-            return endingOf(context, summary, changes);
+            if (summary === null) context.note("The stack's output `summary` is missing or not complete.");
+            return endingOf(context, summary, result.summary.resourceChanges ?? {});
         } catch (error) {
             const after = await readOutcome(context);
-            // No new transaction: no rollout had begun, so this is a refusal.
-            if (after === null || after.transaction === before?.transaction) throw error;
-            return failedEnding(context, after, error, nothing);
+            if (after !== null && after.transaction !== before?.transaction) {
+                return failedEnding(context, after, error, nothing);
+            }
+            if (!begun) throw error;
+            return interruptedEnding(context, error, nothing);
         }
     });
 }
@@ -85,6 +98,18 @@ function failedEnding(
     }
     context.note(`The release is committed, but Pulumi failed afterwards: ${failure.message}`);
     return ending;
+}
+
+/** A rollout began and left no outcome: its process was killed. */
+function interruptedEnding(context: CommandContext, error: unknown, extra: DeployExtra): Ending<DeployExtra> {
+    const failure = pulumiFailure(error, context.diagnostics);
+    return {
+        outcome: "incomplete",
+        release: null,
+        evidence: timelinePath(context.stack),
+        failure: { ...failure, remedy: `Run it again: npm run deploy -- --stack ${context.stack}` },
+        extra,
+    };
 }
 
 /** The rollout's outcome in a stack's outputs; null where there is none yet. */

@@ -47,6 +47,7 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
             await withTimeline(context, () =>
                 withLock(context, stack, () =>
                     stack.destroy({
+                        signal: context.signal,
                         onEvent(event) {
                             if (event.resOutputsEvent?.metadata.op === "delete") removed += 1;
                             sink(event);

@@ -52,18 +52,29 @@ export function stripColours(text: string): string {
 
 /** A message without stack frames and the runtime's wrapping, every other line as it is. */
 export function cleanMessage(message: string): string {
-    return message
+    const lines = message
         .split("\n")
         .filter((line) => !/^\s+at (async )?(.+ \(.+\)|.+:\d+:\d+\)?|<anonymous>)( \{)?$/.test(line))
-        .filter((line) => !/^\s*Running program .* failed with an unhandled exception:\s*$/.test(line))
-        .map((line) => line.replace(/^(error|Error|Uncaught): +/, "").replace(/^PlumblineError: /, ""))
-        .join("\n")
+        .filter((line) => !/^\s*(error: )?Running program .* failed with an unhandled exception:\s*$/.test(line))
+        .map((line) => line.replace(/^(error|Error|Uncaught): +/, "").replace(/^(Error \[)?PlumblineError\]?: /, ""));
+    return foldFields(lines.join("\n"))
         .replace(/\n{3,}/g, "\n\n")
         .trim();
 }
 
+/** The fields that the runtime prints below one of our errors, in the form that our errors have everywhere. */
+function foldFields(text: string): string {
+    const fields =
+        /\n {2}category: '([^']+)',\n(?: {2}service: (?:undefined|'([^']*)'),\n)? {2}remedy: (['"`])([\s\S]*?)\3(?:,\n {2}\[cause\]: ([\s\S]*?))?\n\}/g;
+    return text.replace(fields, (_match, category, service, _quote, remedy, cause) => {
+        const about = service === undefined ? category : `${category}, ${service}`;
+        const because = cause === undefined ? "" : `\n  because: ${cause}`;
+        return ` [${about}]${because}\n  Next: ${remedy}`;
+    });
+}
+
 /** The resource's own name, as in `api-3f9c1a2b`; null where the diagnostic is about none, or about the stack. */
 export function nameOfUrn(urn: string | undefined): string | null {
-    if (!urn || urn.includes("pulumi:pulumi:Stack")) return null;
+    if (!urn || /::pulumi:(pulumi:Stack|providers:)/.test(urn)) return null;
     return urn.slice(urn.lastIndexOf("::") + 2) || null;
 }

@@ -7,7 +7,7 @@ import { exitCodes } from "../rollout/outcome.ts";
 import { renderSummary } from "../validation/report/summary.ts";
 import { deploy } from "./deploy.ts";
 import { destroy, renderDestroy } from "./destroy.ts";
-import { defaultStack, refuseGateSkipping } from "./options.ts";
+import { type CommandOptions, defaultStack, refuseGateSkipping } from "./options.ts";
 import { preview, renderPlan } from "./preview.ts";
 import { chooseView, plainView } from "./progress-view.ts";
 import { type CommandResult, lastLine } from "./result.ts";
@@ -27,6 +27,11 @@ interface CommonOptions {
     readonly stack: string;
     readonly json?: boolean;
 }
+
+// Ctrl-C reaches Pulumi too, which stops at a safe point: wait for it. A signal to this process alone is passed on.
+const stop = new AbortController();
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => stop.abort());
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -73,8 +78,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         .option("--refresh", "ask the engine first what runs, and mend what has drifted")
         .action(async (options: CommonOptions & { refresh?: boolean }) => {
             const result = await deploy({
-                stack: options.stack,
-                view: viewFor(options),
+                ...shared(options),
                 refresh: options.refresh ?? false,
             });
             finish(report(options, result, result.summary === null ? "" : renderSummary(result.summary)));
@@ -89,8 +93,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         .option("--refresh", "ask the engine first what runs, so that drift shows")
         .action(async (options: CommonOptions & { fromNothing?: boolean; refresh?: boolean }) => {
             const result = await preview({
-                stack: options.stack,
-                view: viewFor(options),
+                ...shared(options),
                 fromNothing: options.fromNothing ?? false,
                 refresh: options.refresh ?? false,
             });
@@ -101,7 +104,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         "npm run status",
         "npm run status -- --stack staging --json",
     ]).action(async (options: CommonOptions) => {
-        const result = await status({ stack: options.stack, view: viewFor(options) });
+        const result = await status({ ...shared(options) });
         finish(report(options, result, result.outcome === "refused" ? "" : renderStatus(result)));
     });
 
@@ -114,8 +117,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         .action(async (options: CommonOptions & { volumes?: boolean; yes?: boolean }) => {
             if (options.volumes && !options.yes) await confirmDeletion(options.stack);
             const result = await destroy({
-                stack: options.stack,
-                view: viewFor(options),
+                ...shared(options),
                 volumes: options.volumes ?? false,
             });
             finish(report(options, result, renderDestroy(result)));
@@ -128,8 +130,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         .option("--rotate <name>", "give this secret a new value, and the keys signed with it")
         .action(async (options: CommonOptions & { rotate?: string }) => {
             const result = await secrets({
-                stack: options.stack,
-                view: viewFor(options),
+                ...shared(options),
                 ...(options.rotate === undefined ? {} : { rotate: options.rotate }),
             });
             finish(report(options, result, result.outcome === "secrets-set" ? renderSecrets(result) : ""));
@@ -138,9 +139,10 @@ function buildProgram(finish: (exitCode: number) => void): Command {
     return program;
 }
 
-/** Progress goes to standard error when standard output carries JSON. */
-function viewFor(options: CommonOptions) {
-    return options.json ? plainView(process.stderr) : chooseView(process.stdout, process.env);
+/** What every command hands to its function. Progress goes to standard error when standard output carries JSON. */
+function shared(options: CommonOptions): Pick<CommandOptions, "stack" | "view" | "signal"> {
+    const view = options.json ? plainView(process.stderr) : chooseView(process.stdout, process.env);
+    return { stack: options.stack, view, signal: stop.signal };
 }
 
 /** Prints a result, its last line last; returns the exit code. */

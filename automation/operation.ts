@@ -17,10 +17,17 @@ export function eventSink(context: CommandContext): (event: EngineEvent) => void
     };
 }
 
-/** Runs an operation while the rollout's timeline is followed. */
-export async function withTimeline<T>(context: CommandContext, operation: () => Promise<T>): Promise<T> {
+/** Runs an operation while the rollout's timeline is followed. `onBegin` is called when a transaction begins. */
+export async function withTimeline<T>(
+    context: CommandContext,
+    operation: () => Promise<T>,
+    onBegin: () => void = () => {},
+): Promise<T> {
     const file = path.join(context.projectDir, timelinePath(context.stack));
-    const tail = tailTimeline(file, context.startedAt, (event) => context.view.event(fromTimelineEvent(event)));
+    const tail = tailTimeline(file, context.startedAt, (event) => {
+        if (event.event === "transaction-begin") onBegin();
+        context.view.event(fromTimelineEvent(event));
+    });
     try {
         return await operation();
     } finally {
@@ -57,5 +64,5 @@ async function clearLock(context: CommandContext, stack: Stack): Promise<void> {
     const pending = deployment?.pending_operations?.length ?? 0;
     if (pending === 0) return;
     context.note(`It left ${pending} operations pending: the engine is asked what became of them.`);
-    await stack.refresh({ clearPendingCreates: true, onEvent: eventSink(context) });
+    await stack.refresh({ clearPendingCreates: true, onEvent: eventSink(context), signal: context.signal });
 }

@@ -19,6 +19,8 @@ export interface CommandOptions {
     readonly env?: Readonly<NodeJS.ProcessEnv>;
     /** Who is told of the progress. @default nobody */
     readonly view?: ProgressView;
+    /** Asks Pulumi to stop at the next safe point. @default never */
+    readonly signal?: AbortSignal;
 }
 
 /** The folder of this checkout. */

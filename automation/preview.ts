@@ -69,6 +69,7 @@ async function planOf(
     const sink = eventSink(context);
     const result = await stack.preview({
         refresh,
+        signal: context.signal,
         onEvent(event) {
             events.push(event);
             if (event.diagnosticEvent) sink(event);

@@ -20,8 +20,9 @@ export type WhenMissing = "create" | "refuse";
 export async function openStack(context: CommandContext, whenMissing: WhenMissing): Promise<Stack> {
     requireStackFile(context.projectDir, context.stack);
     const envVars = pulumiEnvironment(context);
-    await makeFileBackend(envVars.PULUMI_BACKEND_URL, context.projectDir);
     const workspace = await openWorkspace(context.projectDir, envVars);
+    const backend = envVars.PULUMI_BACKEND_URL ?? (await workspace.projectSettings()).backend?.url;
+    await makeFileBackend(backend, context.projectDir);
     const found = await runPulumi(workspace, ["stack", "--stack", context.stack, "--show-name"]);
     if (found.ok) return await Stack.select(context.stack, workspace);
     if (!/no stack named/.test(found.stderr)) throw pulumiCliError(found.stderr);
