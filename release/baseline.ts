@@ -1,4 +1,5 @@
 /** The baseline: the compose file as `docker compose config` normalises it, in our own vocabulary. */
+import { realpath } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { parse } from "yaml";
 import type { z } from "zod";
@@ -8,10 +9,11 @@ import { type ComposeSource, readComposeSource } from "./compose-source.ts";
 import { PlumblineError } from "./errors.ts";
 import type { ProjectExtension, ServiceExtension } from "./extension.ts";
 import { startOrder } from "./graph.ts";
-import { compareText } from "./revision.ts";
+import { sortedEntries } from "./revision.ts";
 import { placeholderOf } from "./secrets.ts";
+import { specOf } from "./service-spec.ts";
 import type { Settings } from "./settings.ts";
-import type { Dependency, Healthcheck, NetworkRelease, ServiceSpec, VolumeRelease } from "./types.ts";
+import type { Dependency, NetworkRelease, ServiceSpec, VolumeRelease } from "./types.ts";
 
 export interface BaselineBuild {
     /** Relative to the project folder, with forward slashes. */
@@ -59,9 +61,11 @@ export async function loadBaseline(
     settings: Settings,
     options: { readonly composeCommand: readonly string[] },
 ): Promise<Baseline> {
-    const source = await readComposeSource(join(projectDir, settings.composeFile), settings.composeFile);
+    // Compose answers with real paths.
+    const folder = await realpath(projectDir);
+    const source = await readComposeSource(join(folder, settings.composeFile), settings.composeFile);
     const call = {
-        projectDir,
+        projectDir: folder,
         file: settings.composeFile,
         project: settings.project,
         variables: {
@@ -74,7 +78,7 @@ export async function loadBaseline(
         await explainDependencies(call);
         throw error;
     });
-    return parseBaseline(text, source, projectDir);
+    return parseBaseline(text, source, folder);
 }
 
 /** Compose says less about a broken dependency graph than ours does: where it is the graph, let ours speak. */
@@ -151,102 +155,6 @@ function serviceOf(
         expose: [...new Set(service.expose.flat())].sort((a, b) => a - b),
         extension: service["x-plumbline"],
     };
-}
-
-/** The engine's part of a service. Lists whose order means nothing are sorted, so that it makes no new revision. */
-function specOf(service: ComposeService, model: ComposeModel): ServiceSpec {
-    const limits = service.deploy?.resources?.limits;
-    const memory = service.mem_limit ?? limits?.memory;
-    return {
-        ...defined({
-            command: service.command ?? undefined,
-            entrypoint: service.entrypoint ?? undefined,
-            user: service.user,
-            workingDir: service.working_dir,
-            hostname: service.hostname,
-            stopSignal: service.stop_signal,
-            memoryBytes: memory,
-            // The engine's own rule, written out: what is set by rule and what is read back are then the same.
-            memorySwapBytes: service.memswap_limit ?? (memory === undefined ? undefined : 2 * memory),
-            cpus: service.cpus ?? limits?.cpus,
-            pidsLimit: service.pids_limit ?? limits?.pids,
-            shmBytes: service.shm_size,
-            healthcheck: service.healthcheck === undefined ? undefined : healthcheckOf(service.healthcheck),
-            logDriver: service.logging?.driver,
-        }),
-        environment: service.environment,
-        init: service.init,
-        readOnly: service.read_only,
-        privileged: service.privileged,
-        capAdd: capabilities(service.cap_add),
-        capDrop: capabilities(service.cap_drop),
-        securityOpt: [...service.security_opt].sort(compareText),
-        groupAdd: [...service.group_add].sort(compareText),
-        tmpfs: {
-            ...Object.fromEntries(service.tmpfs.map(tmpfsEntry)),
-            ...Object.fromEntries(service.volumes.flatMap(tmpfsMount)),
-        },
-        mounts: service.volumes
-            .flatMap((mount) => (mount.type === "volume" ? [mount] : []))
-            .map((mount) => ({
-                type: "volume" as const,
-                source: model.volumes[mount.source]?.name ?? mount.source,
-                target: mount.target,
-                readOnly: mount.read_only,
-            }))
-            .sort((a, b) => compareText(a.target, b.target)),
-        networks: sortedEntries(service.networks).map(([key, attachment]) => ({
-            network: model.networks[key]?.name ?? key,
-            aliases: [...new Set(attachment?.aliases ?? [])].sort(compareText),
-        })),
-        restart: service.restart,
-        stopGraceSeconds: (service.stop_grace_period ?? 10_000) / 1000,
-        ulimits: sortedEntries(service.ulimits).map(([name, limit]) =>
-            typeof limit === "number" ? { name, soft: limit, hard: limit } : { name, ...limit },
-        ),
-        sysctls: service.sysctls,
-        labels: service.labels,
-        extraHosts: service.extra_hosts.map(extraHost),
-        dns: service.dns,
-        logOptions: service.logging?.options ?? {},
-    };
-}
-
-/** Compose's and the engine's own defaults, written out: the deadline is computed from them. */
-function healthcheckOf(check: NonNullable<ComposeService["healthcheck"]>): Healthcheck {
-    return {
-        test: check.disable ? ["NONE"] : check.test,
-        intervalMs: check.interval ?? 30_000,
-        timeoutMs: check.timeout ?? 30_000,
-        startPeriodMs: check.start_period ?? 0,
-        retries: check.retries ?? 3,
-    };
-}
-
-/** Upper case without `CAP_`, sorted. */
-function capabilities(names: readonly string[]): string[] {
-    return [...new Set(names.map((name) => name.toUpperCase().replace(/^CAP_/, "")))].sort(compareText);
-}
-
-function tmpfsEntry(entry: string): [string, string] {
-    const colon = entry.indexOf(":");
-    return colon < 0 ? [entry, ""] : [entry.slice(0, colon), entry.slice(colon + 1)];
-}
-
-function tmpfsMount(mount: ComposeService["volumes"][number]): [string, string][] {
-    if (mount.type !== "tmpfs") return [];
-    const { size, mode } = mount.tmpfs ?? {};
-    const options = [
-        ...(size === undefined ? [] : [`size=${size}`]),
-        ...(mode === undefined ? [] : [`mode=${mode.toString(8).padStart(4, "0")}`]),
-    ];
-    return [[mount.target, options.join(",")]];
-}
-
-/** Compose writes `host=ip`; the address may hold colons. */
-function extraHost(entry: string): { host: string; ip: string } {
-    const at = entry.indexOf("=");
-    return { host: entry.slice(0, at), ip: entry.slice(at + 1) };
 }
 
 /** A dependency that is not required and whose profile is off is none. */
@@ -344,7 +252,7 @@ function refusal(issues: readonly z.core.$ZodIssue[], source: ComposeSource): Pl
                 message: refusedKeys[key] ?? "is not supported by Plumbline",
             }));
         }
-        return [{ path: issue.path, message: issue.message }];
+        return [{ path: issue.path, message: issue.message.replace(/^Invalid input: /, "") }];
     });
     return refusalOf(problems, source);
 }
@@ -359,15 +267,4 @@ function refusalOf(problems: readonly Problem[], source: ComposeSource): Plumbli
         ...service,
         remedy: `Correct ${source.file}.`,
     });
-}
-
-function sortedEntries<T>(record: Readonly<Record<string, T>>): [string, T][] {
-    return Object.entries(record).sort(([a], [b]) => compareText(a, b));
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Without the undefined members: everything in a release is plain JSON. */
-function defined<T extends object>(value: T): Defined<T> {
-    return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
 }

@@ -29,9 +29,14 @@ const edgeContext = "services/edge";
  * Everything that a deploy or a rollback needs, as plain JSON. Reads the build contexts, nothing else.
  * @throws PlumblineError of category `baseline`, `settings` or `dependency` when the two do not fit together
  */
-export async function freezeRelease(baseline: Baseline, settings: Settings, projectDir: string): Promise<Release> {
+export async function freezeRelease(
+    baseline: Baseline,
+    settings: Settings,
+    projectDir: string,
+    options: { readonly allowMissingSecrets: boolean } = { allowMissingSecrets: false },
+): Promise<Release> {
     const order = startOrder(graphOf(baseline.services));
-    refuseContradictions(baseline, settings);
+    refuseContradictions(baseline, settings, options);
     const { secrets, gateways, smoke, supabase } = baseline.extension;
     const versions = secretVersions(secrets, settings.secrets, settings.stack, settings.credentialsVersion);
     const frozen = await Promise.all(

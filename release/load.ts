@@ -1,6 +1,6 @@
 /** From the files of a project to the release that a stack is to run: the only call that the program needs. */
 import { access } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { loadBaseline } from "./baseline.ts";
 import { freezeRelease } from "./freeze.ts";
 import { parseSettings, type Settings } from "./settings.ts";
@@ -14,6 +14,8 @@ export interface LoadedRelease {
 export interface LoadOptions {
     /** How compose is called, as in `["docker", "compose"]`. @default the project's own, then `docker compose` */
     readonly composeCommand?: readonly string[];
+    /** For the command that makes them: secrets that the stack must give may still be missing. @default false */
+    readonly allowMissingSecrets?: boolean;
 }
 
 /**
@@ -29,13 +31,16 @@ export async function loadRelease(
     rawConfig: Readonly<Record<string, string>>,
     options: LoadOptions = {},
 ): Promise<LoadedRelease> {
+    const folder = resolve(projectDir);
     const settings = parseSettings(stack, rawConfig);
-    const composeCommand = options.composeCommand ?? (await findCompose(projectDir));
-    const baseline = await loadBaseline(projectDir, settings, { composeCommand });
-    return { settings, release: await freezeRelease(baseline, settings, projectDir) };
+    const composeCommand = options.composeCommand ?? (await findCompose(folder));
+    const baseline = await loadBaseline(folder, settings, { composeCommand });
+    const { allowMissingSecrets = false } = options;
+    return { settings, release: await freezeRelease(baseline, settings, folder, { allowMissingSecrets }) };
 }
 
-async function findCompose(projectDir: string): Promise<readonly string[]> {
+/** How compose is called for a project: the one that the set-up put there, otherwise Docker's plugin. */
+export async function findCompose(projectDir: string): Promise<readonly string[]> {
     const own = join(projectDir, ".plumbline", "bin", "docker-compose");
     return access(own).then(
         () => [own],

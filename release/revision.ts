@@ -26,3 +26,8 @@ function sorted(value: unknown): unknown {
 export function compareText(a: string, b: string): number {
     return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** Entries of a record by key, in the order of `compareText`. */
+export function sortedEntries<T>(record: Readonly<Record<string, T>>): [string, T][] {
+    return Object.entries(record).sort(([a], [b]) => compareText(a, b));
+}

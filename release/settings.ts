@@ -1,150 +1,20 @@
-/**
- * The settings: every key that `Pulumi.<stack>.yaml` may set, with its meaning, unit and default per stack.
- * This schema is their one source; `describeSettings` lists it, and every default number of the program stands here.
- */
+/** The settings of one stack: read from its raw configuration, validated, defaults filled in. */
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { PlumblineError } from "./errors.ts";
+import {
+    defaultProbePort,
+    defaultsOf,
+    type StackName,
+    settingsSchema as schema,
+    stackNames,
+} from "./settings-schema.ts";
 import { didYouMean } from "./suggest.ts";
-
-export const stackNames = ["local", "staging", "production"] as const;
-export type StackName = (typeof stackNames)[number];
 
 /** The passphrase of `local`, documented on purpose: what it encrypts is generated on the machine and protects nothing else. */
 export const localPassphrase = "plumbline-local";
 
-const minimalPassphraseLength = 12;
-
-type Defaults = { readonly every: unknown } | Readonly<Record<StackName, unknown>>;
-
-interface SettingInfo {
-    readonly meaning: string;
-    /** Unit of a number, or what a value looks like. */
-    readonly unit: string;
-    /** Absent: the setting has no default and may stay unset. */
-    readonly defaults?: Defaults;
-}
-
-const infos = z.registry<SettingInfo>();
-
-/** A field of the schema together with what a reader must know of it. */
-function setting<T extends z.ZodType>(schema: T, unit: string, meaning: string, defaults?: Defaults): T {
-    infos.add(schema, { meaning, unit, ...(defaults === undefined ? {} : { defaults }) });
-    return schema;
-}
-
-/** Beside the ports of the baseline; `ports.offset` moves it like those. */
-const defaultProbePort = 54_390;
-
-const port = () => z.int().min(1).max(65535);
-const seconds = () => z.number().min(0).max(86_400);
-const days = () => z.int().min(1).max(3650);
-const factor = () => z.number().min(1).max(10);
-const variableName = () =>
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable: letters, digits, _");
-/** YAML reads `30` as a number; a variable is always text. */
-const text = () => z.union([z.string(), z.number(), z.boolean()]).transform(String);
-
-const schema = z.strictObject({
-    project: setting(
-        z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, "must be lower-case letters, digits, - and _"),
-        "name",
-        "Compose project name: prefix of every network and volume, so that stacks on one engine stay apart.",
-        {
-            local: "insurance_navigator",
-            staging: "insurance_navigator_staging",
-            production: "insurance_navigator_production",
-        },
-    ),
-    composeFile: setting(z.string().min(1), "path", "The baseline, relative to the folder of Pulumi.yaml.", {
-        every: "docker-compose.yml",
-    }),
-    bindAddress: setting(
-        z.ipv4(),
-        "address",
-        "Host address on which the ports are published. Anything but loopback is refused in local.",
-        { every: "127.0.0.1" },
-    ),
-    ports: z.strictObject({
-        offset: setting(
-            z.int().min(0).max(60_000),
-            "ports",
-            "Added to every published port of the baseline and its gateways, so that two stacks fit on one engine.",
-            { local: 0, staging: 10_000, production: 0 },
-        ),
-    }),
-    probePort: setting(
-        port().optional(),
-        "port",
-        `Host port of the edge's probe listener, on 127.0.0.1. Unset: ${defaultProbePort} plus ports.offset.`,
-    ),
-    variables: setting(
-        z.record(variableName(), text()),
-        "name: value",
-        "Variables for the interpolation of the compose file. Not for secrets: those belong under `secrets`.",
-        { every: {} },
-    ),
-    images: setting(
-        z.record(z.string(), z.string().min(1)),
-        "service: reference",
-        "Images to pull instead of building, as in `storage: supabase/storage-api:v1.25.7`.",
-        { every: {} },
-    ),
-    startTimeoutSeconds: setting(
-        z.record(z.string(), z.number().min(1).max(86_400)),
-        "service: s",
-        "Longest time from start to ready, in the place of the one computed from the healthcheck.",
-        { every: {} },
-    ),
-    health: z.strictObject({
-        initialDelaySeconds: setting(
-            seconds(),
-            "s",
-            "Least time granted to a service to become ready. Not a sleep: one that is ready earlier passes earlier.",
-            { every: 10 },
-        ),
-        retries: setting(z.int().min(0).max(100), "count", "Probes repeated after a failed one, before it counts.", {
-            every: 3,
-        }),
-        intervalSeconds: setting(z.number().min(0.1).max(3600), "s", "Time between two probes.", { every: 5 }),
-        successThreshold: setting(z.int().min(1).max(100), "count", "Passes in a row that make a service healthy.", {
-            every: 1,
-        }),
-        failureThreshold: setting(z.int().min(1).max(100), "count", "Failures in a row that make it unhealthy.", {
-            every: 3,
-        }),
-        backoffFactor: setting(factor(), "factor", "Growth of the wait from one retry to the next.", { every: 2 }),
-    }),
-    network: z.strictObject({
-        retries: setting(z.int().min(0).max(100), "count", "Repeats of a call that failed in the network.", {
-            every: 3,
-        }),
-        timeoutSeconds: setting(z.number().min(0.1).max(3600), "s", "Longest time for one call.", { every: 10 }),
-        initialDelaySeconds: setting(seconds(), "s", "Wait before the first repeat.", { every: 0.5 }),
-        backoffFactor: setting(factor(), "factor", "Growth of the wait from one repeat to the next.", { every: 2 }),
-    }),
-    drainSeconds: setting(seconds(), "s", "Longest time for open requests to end before a service is stopped.", {
-        every: 30,
-    }),
-    credentialsVersion: setting(
-        z.int().min(1),
-        "number",
-        "Version of the generated secrets. Raising it makes new ones.",
-        { every: 1 },
-    ),
-    secrets: setting(
-        z.record(variableName(), z.string().min(1)),
-        "name: value",
-        "Values of the baseline's secrets, encrypted in this file. Local generates what is missing; the others refuse it.",
-        { every: {} },
-    ),
-    reports: z.strictObject({
-        deploymentDays: setting(days(), "days", "How long deployment summaries are kept.", { every: 30 }),
-        healthDays: setting(days(), "days", "How long health results are kept.", { every: 7 }),
-        performanceDays: setting(days(), "days", "How long performance metrics are kept.", { every: 30 }),
-        validationDays: setting(days(), "days", "How long validation results are kept.", { every: 30 }),
-        rollbackDays: setting(days(), "days", "How long rollback summaries are kept.", { every: 90 }),
-    }),
-});
+const leastPassphraseLength = 12;
 
 /** A stack's validated settings, all defaults filled in. */
 export type Settings = Readonly<Omit<z.infer<typeof schema>, "probePort">> & {
@@ -160,7 +30,7 @@ export type Settings = Readonly<Omit<z.infer<typeof schema>, "probePort">> & {
 export function parseSettings(stack: string, raw: Readonly<Record<string, string>>): Settings {
     const name = stackNameOf(stack);
     const { given, problems } = readValues(raw);
-    const parsed = schema.safeParse(merge(defaultsOf(schema, name), given));
+    const parsed = schema.safeParse(merge(defaultsOf(name), given));
     if (!parsed.success) problems.push(...parsed.error.issues.flatMap((issue) => describeIssue(issue, given)));
     else problems.push(...contradictions(name, parsed.data));
     if (parsed.success && problems.length === 0) {
@@ -176,49 +46,31 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, string
     );
 }
 
-/** One row of the settings reference. */
-export interface SettingDescription {
-    /** As in `plumbline:health.retries`. */
-    readonly key: string;
-    readonly unit: string;
-    readonly meaning: string;
-    readonly defaults: Readonly<Record<StackName, unknown>>;
-}
-
-/** Every setting, in the order of the schema: what docs/settings.md is made of. */
-export function describeSettings(): readonly SettingDescription[] {
-    return leaves(schema, []).map(({ path, info }) => ({
-        key: `plumbline:${path.join(".")}`,
-        unit: info.unit,
-        meaning: info.meaning,
-        defaults: {
-            local: defaultFor(info, "local"),
-            staging: defaultFor(info, "staging"),
-            production: defaultFor(info, "production"),
-        },
-    }));
-}
-
 /**
  * Refuses a passphrase that protects nothing. `local` may use the documented one; the others need their own, of at
- * least 12 characters. A passphrase file (`PULUMI_CONFIG_PASSPHRASE_FILE`) is left to Pulumi.
+ * least 12 characters. Where neither variable is set, Pulumi asks for it, or keeps secrets with another provider.
  */
-export function checkPassphrase(stack: string, env: Readonly<Record<string, string | undefined>>): void {
+export function checkPassphrase(
+    stack: string,
+    env: Readonly<Record<string, string | undefined>>,
+    read: (file: string) => string = (file) => readFileSync(file, "utf8"),
+): void {
     const name = stackNameOf(stack);
-    if (name === "local" || env.PULUMI_CONFIG_PASSPHRASE_FILE) return;
-    const passphrase = env.PULUMI_CONFIG_PASSPHRASE ?? "";
-    const fault =
-        passphrase === ""
-            ? "is empty"
-            : passphrase === localPassphrase
-              ? "is the documented one of the local stack"
-              : passphrase.length < minimalPassphraseLength
-                ? `is shorter than ${minimalPassphraseLength} characters`
-                : undefined;
+    const { PULUMI_CONFIG_PASSPHRASE: given, PULUMI_CONFIG_PASSPHRASE_FILE: file } = env;
+    const passphrase = given ?? (file ? read(file).trim() : undefined);
+    if (name === "local" || passphrase === undefined) return;
+    const fault = passphraseFault(passphrase);
     if (fault === undefined) return;
     throw new PlumblineError("settings", `The passphrase of ${name} ${fault}.`, {
-        remedy: `Set PULUMI_CONFIG_PASSPHRASE to a secret of at least ${minimalPassphraseLength} characters.`,
+        remedy: `Set PULUMI_CONFIG_PASSPHRASE to a secret of at least ${leastPassphraseLength} characters.`,
     });
+}
+
+function passphraseFault(passphrase: string): string | undefined {
+    if (passphrase === "") return "is empty";
+    if (passphrase === localPassphrase) return "is the documented one of the local stack";
+    if (passphrase.length < leastPassphraseLength) return `is shorter than ${leastPassphraseLength} characters`;
+    return undefined;
 }
 
 /** The stack by its name; refuses one that has no defaults here. */
@@ -246,12 +98,19 @@ function readValues(raw: Readonly<Record<string, string>>): { given: Tree; probl
             ? schema.shape[key as keyof typeof schema.shape]
             : undefined;
         if (field === undefined) {
-            problems.push(`plumbline:${key} is not a setting${didYouMean(key, Object.keys(schema.shape))}`);
+            problems.push(`plumbline:${key} is not a setting${hintFor(key)}`);
             continue;
         }
         given[key] = field instanceof z.ZodString || field instanceof z.ZodIPv4 ? value : fromJson(value);
     }
     return { given, problems };
+}
+
+/** `pulumi config set plumbline:health.retries 5` without `--path` makes a key with a dot. */
+function hintFor(key: string): string {
+    const [first = ""] = key.split(".");
+    if (first !== key && Object.hasOwn(schema.shape, first)) return ` (for a key inside ${first}, set it with --path)`;
+    return didYouMean(key, Object.keys(schema.shape));
 }
 
 function fromJson(value: string): unknown {
@@ -260,34 +119,6 @@ function fromJson(value: string): unknown {
     } catch {
         return value;
     }
-}
-
-/** The default of every field, as an object of the schema's own shape. */
-function defaultsOf(object: z.ZodObject, stack: StackName): Tree {
-    const tree: Tree = {};
-    for (const { path, info } of leaves(object, [])) {
-        let place = tree;
-        for (const key of path.slice(0, -1)) {
-            place[key] ??= {};
-            place = place[key] as Tree;
-        }
-        place[path.at(-1) ?? ""] = defaultFor(info, stack);
-    }
-    return tree;
-}
-
-function defaultFor(info: SettingInfo, stack: StackName): unknown {
-    if (info.defaults === undefined) return undefined;
-    return "every" in info.defaults ? info.defaults.every : info.defaults[stack];
-}
-
-function leaves(object: z.ZodObject, path: readonly string[]): { path: string[]; info: SettingInfo }[] {
-    return Object.entries(object.shape).flatMap(([key, field]) => {
-        const here = [...path, key];
-        const info = infos.get(field as z.ZodType);
-        if (info !== undefined) return [{ path: here, info }];
-        return field instanceof z.ZodObject ? leaves(field, here) : [];
-    });
 }
 
 /** Given values over defaults. Only objects are merged; a value of another shape replaces, for the schema to refuse. */
@@ -309,8 +140,12 @@ function describeIssue(issue: z.core.$ZodIssue, given: Tree): string[] {
     if (issue.code === "unrecognized_keys") {
         return issue.keys.map((name) => `${key}.${name} is not a setting${didYouMean(name, knownKeys(path))}`);
     }
-    if (path[0] === "secrets") return [`${key} is not a valid secret: ${issue.message}`];
-    return [`${key} is ${JSON.stringify(valueAt(given, path))}: ${issue.message}`];
+    if (path[0] === "secrets") return [`${key} is not a valid secret: ${reasonOf(issue)}`];
+    return [`${key} is ${JSON.stringify(valueAt(given, path))}: ${reasonOf(issue)}`];
+}
+
+function reasonOf(issue: z.core.$ZodIssue): string {
+    return issue.message.replace(/^Invalid input: /, "");
 }
 
 function knownKeys(path: readonly string[]): string[] {

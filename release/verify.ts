@@ -2,6 +2,7 @@
 import type { Baseline } from "./baseline.ts";
 import { PlumblineError } from "./errors.ts";
 import { compareText } from "./revision.ts";
+import { placeholdersIn } from "./secrets.ts";
 import { fileOf, type Settings } from "./settings.ts";
 import { didYouMean } from "./suggest.ts";
 import type { SecretSource } from "./types.ts";
@@ -11,12 +12,20 @@ const edgeOwnPorts = [19_000];
 const leastSigningLength = 32;
 const leastPasswordLength = 12;
 
-export function refuseContradictions(baseline: Baseline, settings: Settings): void {
-    const problems = [
+export function refuseContradictions(
+    baseline: Baseline,
+    settings: Settings,
+    options: { readonly allowMissingSecrets: boolean },
+): void {
+    const found: Problem[] = [
         ...unknownNames(baseline, settings),
         ...portProblems(baseline, settings),
         ...secretProblems(baseline.extension.secrets, settings),
+        ...placeholdersIn(baseline)
+            .filter((name) => !Object.hasOwn(baseline.extension.secrets, name))
+            .map((name) => ({ message: `<secret:${name}> stands for a secret that is not declared` })),
     ];
+    const problems = found.filter(({ missing }) => !(missing && options.allowMissingSecrets));
     if (problems.length === 0) return;
     const missing = problems.some(({ missing }) => missing);
     const text = problems.map(({ message }) => `  - ${message}`).join("\n");
