@@ -6,11 +6,11 @@ import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
-import { reportFolder } from "../validation/report/write.ts";
+import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
 import { type CommandContext, conclude, type Ending } from "./context.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { CommandOptions } from "./options.ts";
-import { pulumiFailure } from "./pulumi-error.ts";
+import { ownFailure, pulumiFailure } from "./pulumi-error.ts";
 import type { CommandResult } from "./result.ts";
 import { openStack } from "./workspace.ts";
 
@@ -20,7 +20,7 @@ export interface DeployOptions extends CommandOptions {
 }
 
 export interface DeployResult extends CommandResult {
-    /** The rollout that the stack's outputs record; null when none has committed. */
+    /** The rollout that this command ran, or else the one that the stack's outputs record; null when there was none. */
     readonly summary: RolloutOutcome | null;
     /** Resources by what was done with them, as in `{ create: 12, same: 3 }`. */
     readonly changes: Readonly<Record<string, number>>;
@@ -62,7 +62,9 @@ export async function deploy(options: DeployOptions = {}): Promise<DeployResult>
         } catch (error) {
             const after = await readOutcome(context);
             if (after !== null && after.transaction !== before?.transaction) {
-                return failedEnding(context, after, error, nothing);
+                const summary = rolloutOutcomeSchema.safeParse(after).data ?? null;
+                if (summary !== null) await writeDeploymentReport(context.projectDir, summary);
+                return failedEnding(context, after, error, { ...nothing, summary });
             }
             if (!begun) throw error;
             return interruptedEnding(context, error, nothing);
@@ -94,7 +96,7 @@ function failedEnding(
     const failure = pulumiFailure(error, context.diagnostics);
     const ending = { outcome: record.outcome, release: record.release, evidence: record.evidence, extra };
     if (record.outcome !== "committed") {
-        return { ...ending, failure: { ...failure, message: record.error ?? failure.message } };
+        return { ...ending, failure: ownFailure(record.error ?? "") ?? failure };
     }
     context.note(`The release is committed, but Pulumi failed afterwards: ${failure.message}`);
     return ending;

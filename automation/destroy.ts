@@ -1,7 +1,9 @@
 /** `destroy`: stops and removes a stack in reverse order; its data stays unless asked otherwise. */
 
+import type { Deployment, Stack } from "@pulumi/pulumi/automation/index.js";
 import { connectEngine, type Engine } from "../engine/docker.ts";
-import { conclude, type Ending } from "./context.ts";
+import { loadRelease } from "../release/load.ts";
+import { type CommandContext, conclude, type Ending } from "./context.ts";
 import { summaryOf } from "./deploy.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { CommandOptions } from "./options.ts";
@@ -41,6 +43,8 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
         await engine.info();
         const recorded = summaryOf(await stack.outputs());
         const ending = { release: recorded?.release ?? null, evidence: recorded?.evidence ?? null };
+        // Asked before the state is emptied, so that a volume which the baseline has lost is found too.
+        const volumes = await volumesOf(context, stack, engine);
         let removed = 0;
         const sink = eventSink(context);
         try {
@@ -55,8 +59,10 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
                     }),
                 ),
             );
-            const deletedVolumes = options.volumes === true ? await deleteVolumes(engine, settings.project) : [];
-            const keptVolumes = await volumesOf(engine, settings.project);
+            const present = await presentVolumes(engine, volumes);
+            if (options.volumes === true) await deleteData(engine, settings.project, present);
+            const keptVolumes = options.volumes === true ? [] : present;
+            const deletedVolumes = options.volumes === true ? present : [];
             const deleteCommand =
                 keptVolumes.length === 0 ? null : `npm run destroy -- --stack ${context.stack} --volumes`;
             return { ...ending, outcome: "destroyed", extra: { keptVolumes, deletedVolumes, deleteCommand } };
@@ -68,16 +74,44 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
     });
 }
 
-/** Volumes of a project by their label: a name's beginning would also match those of other stacks. */
-async function volumesOf(engine: Engine, project: string): Promise<string[]> {
-    const volumes = await engine.volumes({ "plumbline.project": project });
-    return volumes.map((volume) => volume.name).sort();
+/**
+ * Every volume that belongs to a stack, by its whole name: what the state declares, what the baseline declares now, and
+ * what carries the project's label, as the ledger. The beginning of a name would also match volumes of other stacks.
+ */
+async function volumesOf(context: CommandContext, stack: Stack, engine: Engine): Promise<string[]> {
+    const { settings, raw } = await readStackSettings(stack);
+    const { release } = await loadRelease(context.projectDir, stack.name, raw, { allowMissingSecrets: true });
+    const labelled = await engine.volumes({ "plumbline.project": settings.project });
+    return [
+        ...declaredVolumes(await stack.exportStack()),
+        ...release.volumes.map((volume) => volume.name),
+        release.edge.configVolume,
+        ...labelled.map((volume) => volume.name),
+    ];
 }
 
-async function deleteVolumes(engine: Engine, project: string): Promise<string[]> {
-    const names = await volumesOf(engine, project);
-    for (const name of names) await engine.removeVolume(name);
-    return names;
+/** The engine's names of the volumes in an exported state. */
+export function declaredVolumes(state: Deployment): string[] {
+    const deployment = state.deployment as { resources?: { type?: string; outputs?: { name?: unknown } }[] } | null;
+    return (deployment?.resources ?? [])
+        .filter((resource) => resource.type === "docker:index/volume:Volume")
+        .map((resource) => resource.outputs?.name)
+        .filter((name) => typeof name === "string");
+}
+
+async function presentVolumes(engine: Engine, names: readonly string[]): Promise<string[]> {
+    const unique = [...new Set(names)].sort();
+    const found = await Promise.all(unique.map((name) => engine.volume(name)));
+    return found.filter((volume) => volume !== undefined).map((volume) => volume.name);
+}
+
+/** The ledger's containers hold its volume, so they go first. */
+async function deleteData(engine: Engine, project: string, volumes: readonly string[]): Promise<void> {
+    for (const role of ["transaction", "ledger"]) {
+        const holders = await engine.list({ "plumbline.project": project, "plumbline.role": role });
+        for (const holder of holders) await engine.remove(holder.id);
+    }
+    for (const name of volumes) await engine.removeVolume(name);
 }
 
 /** What was kept and deleted, as text for people. */

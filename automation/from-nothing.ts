@@ -7,6 +7,8 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { Stack } from "@pulumi/pulumi/automation/index.js";
 import { parse, stringify } from "yaml";
+import { toolEnvironment } from "../toolchain/environment.ts";
+import { toolPaths } from "../toolchain/paths.ts";
 import type { CommandContext } from "./context.ts";
 import { requireStackFile } from "./options.ts";
 import { setMissingSecrets } from "./secrets.ts";
@@ -32,17 +34,17 @@ export async function openFromNothing(context: CommandContext): Promise<ThrowAwa
         await mkdir(project);
         await mkdir(state);
         await linkProject(context.projectDir, project);
-        const env: NodeJS.ProcessEnv = {
-            ...context.env,
+        await linkTools(toolPaths(context.projectDir, context.env).bin, project);
+        const env = {
+            ...toolEnvironment(context.projectDir, context.env),
+            // The program runs in the copy, with the tools of the checkout.
+            PLUMBLINE_TOOLS: toolPaths(context.projectDir, context.env).root,
             PULUMI_BACKEND_URL: pathToFileURL(state).href,
             PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64url"),
+            PULUMI_CONFIG_PASSPHRASE_FILE: "",
         };
-        delete env.PULUMI_CONFIG_PASSPHRASE_FILE;
-        const envVars = Object.fromEntries(
-            Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-        );
-        const stack = await Stack.create(context.stack, await openWorkspace(project, envVars));
-        await setMissingSecrets(stack, project);
+        const stack = await Stack.create(context.stack, await openWorkspace(project, env));
+        await setMissingSecrets(stack, context.projectDir);
         return { stack, close };
     } catch (error) {
         await close();
@@ -61,6 +63,12 @@ async function linkProject(from: string, to: string): Promise<void> {
             await symlink(path.join(from, entry), path.join(to, entry));
         }
     }
+}
+
+/** The program looks for compose below its own folder. */
+async function linkTools(bin: string, project: string): Promise<void> {
+    await mkdir(path.join(project, ".plumbline"));
+    await symlink(bin, path.join(project, ".plumbline", "bin"));
 }
 
 /** A stack's settings file without what only its own passphrase can read. */

@@ -48,7 +48,7 @@ export async function secrets(options: SecretsOptions = {}): Promise<SecretsResu
  */
 export async function setMissingSecrets(stack: Stack, projectDir: string, rotate?: string): Promise<SecretsExtra> {
     const { settings, raw } = await readStackSettings(stack);
-    const { release } = await loadRelease(projectDir, stack.name, raw);
+    const { release } = await loadRelease(projectDir, stack.name, raw, { allowMissingSecrets: true });
     const kept = withoutRotated(release.secretSources, settings.secrets, rotate);
     const values = await generateSecrets(release.secretSources, kept);
     const set = Object.keys(values).filter((name) => kept[name] === undefined);

@@ -1,6 +1,7 @@
 /** A stack's settings and secrets as its configuration holds them, for commands that work without the program. */
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { stackConfiguration } from "../release/config.ts";
 import { parseSettings, type Settings } from "../release/settings.ts";
 
 /** What the commands read of a stack's configuration. */
@@ -12,18 +13,12 @@ export interface StackSettings {
     readonly engineHost: string | undefined;
 }
 
-const prefix = "plumbline:";
-
 /**
  * Reads and validates a stack's settings.
  * @throws PlumblineError `settings`
  */
 export async function readStackSettings(stack: Stack): Promise<StackSettings> {
     const config = await stack.getAllConfig();
-    const raw = Object.fromEntries(
-        Object.entries(config)
-            .filter(([key]) => key.startsWith(prefix))
-            .map(([key, { value }]) => [key.slice(prefix.length), value]),
-    );
+    const raw = stackConfiguration(Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value])));
     return { settings: parseSettings(stack.name, raw), raw, engineHost: config["docker:host"]?.value };
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { LocalWorkspace, Stack } from "@pulumi/pulumi/automation/index.js";
 import { PlumblineError } from "../release/errors.ts";
 import { checkPassphrase, localPassphrase } from "../release/settings.ts";
+import { toolEnvironment } from "../toolchain/environment.ts";
 import type { CommandContext } from "./context.ts";
 import { requireStackFile } from "./options.ts";
 import { runPulumi } from "./pulumi-cli.ts";
@@ -37,11 +38,13 @@ export async function openStack(context: CommandContext, whenMissing: WhenMissin
 }
 
 /**
- * The environment of Pulumi for a stack: the caller's, and for `local` the documented passphrase.
+ * The environment of Pulumi for a stack: the caller's with the project's tools, and for `local` the documented passphrase.
  * @throws PlumblineError `settings`
  */
-export function pulumiEnvironment(context: Pick<CommandContext, "stack" | "env">): Record<string, string> {
-    const env = definedOnly(context.env);
+export function pulumiEnvironment(
+    context: Pick<CommandContext, "stack" | "env" | "projectDir">,
+): Record<string, string> {
+    const env = toolEnvironment(context.projectDir, context.env);
     if (
         context.stack === "local" &&
         env.PULUMI_CONFIG_PASSPHRASE === undefined &&
@@ -88,10 +91,4 @@ async function makeFileBackend(url: string | undefined, projectDir: string): Pro
     if (!url?.startsWith("file://")) return;
     const folder = url.startsWith("file:///") ? fileURLToPath(url) : path.resolve(projectDir, url.slice(7));
     await mkdir(folder, { recursive: true, mode: 0o700 });
-}
-
-function definedOnly(env: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
-    const defined: Record<string, string> = {};
-    for (const [name, value] of Object.entries(env)) if (value !== undefined) defined[name] = value;
-    return defined;
 }

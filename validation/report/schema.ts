@@ -42,7 +42,7 @@ export const deploymentReportSchema = z.object({
 export type DeploymentReport = z.infer<typeof deploymentReportSchema>;
 
 /** `infrastructure/reports/<stack>/outcome.json`: how the newest transaction of the stack ended. */
-export const outcomeRecordSchema = z.object({
+export const outcomeRecordSchema = z.looseObject({
     transaction: z.string().min(1),
     outcome: outcomeName,
     release: z.string(),
