@@ -8,7 +8,7 @@ import { PlumblineError } from "../release/errors.ts";
 
 /** The address to use: the given one, then DOCKER_HOST, then the socket where an engine usually listens. */
 export function engineAddress(host: string | undefined, environment: NodeJS.ProcessEnv = process.env): string {
-    const given = host || environment["DOCKER_HOST"];
+    const given = host || environment.DOCKER_HOST;
     if (given) return given;
     if (platform() === "win32") return "npipe:////./pipe/docker_engine";
     const desktop = join(homedir(), ".docker", "run", "docker.sock");
@@ -25,7 +25,7 @@ export function clientOptions(address: string, environment: NodeJS.ProcessEnv = 
     if ((scheme === "unix" || scheme === "npipe") && rest) return { socketPath: rest };
     if ((scheme === "tcp" || scheme === "http" || scheme === "https") && rest) {
         const url = new URL(`http://${rest}`);
-        const secure = scheme === "https" || environment["DOCKER_TLS_VERIFY"] === "1" || url.port === "2376";
+        const secure = scheme === "https" || environment.DOCKER_TLS_VERIFY === "1" || url.port === "2376";
         const common = { host: url.hostname, port: Number(url.port || (secure ? 2376 : 2375)) };
         return secure
             ? { ...common, protocol: "https", ...certificates(environment) }
@@ -46,7 +46,7 @@ export function clientOptions(address: string, environment: NodeJS.ProcessEnv = 
 }
 
 function certificates(environment: NodeJS.ProcessEnv): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
-    const folder = environment["DOCKER_CERT_PATH"];
+    const folder = environment.DOCKER_CERT_PATH;
     if (!folder) return {};
     return {
         ca: readFileSync(join(folder, "ca.pem")),

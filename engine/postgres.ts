@@ -1,7 +1,7 @@
 /** Postgres through the edge's probe listener. */
 
-import type { Client } from "pg";
-import type { ProbeTarget } from "./edge/probe-socket.ts";
+import { Client } from "pg";
+import { type ProbeTarget, probePgOptions } from "./edge/probe-socket.ts";
 
 export interface PostgresLogin {
     readonly user: string;
@@ -9,12 +9,30 @@ export interface PostgresLogin {
     readonly database: string;
 }
 
-/** Connects, hands the client to `act`, and closes it whatever happens. Each query has the time-out. */
+/**
+ * Connects, hands the client to `act`, and closes it whatever happens.
+ *
+ * @param timeoutMs longest time to connect, and longest time of one query
+ */
 export async function withPostgres<T>(
-    _target: ProbeTarget,
-    _login: PostgresLogin,
-    _timeoutMs: number,
-    _act: (client: Client) => Promise<T>,
+    target: ProbeTarget,
+    login: PostgresLogin,
+    timeoutMs: number,
+    act: (client: Client) => Promise<T>,
 ): Promise<T> {
-    throw new Error("not yet");
+    const client = new Client({
+        ...login,
+        ...probePgOptions(target),
+        connectionTimeoutMillis: timeoutMs,
+        query_timeout: timeoutMs,
+        application_name: "plumbline",
+    });
+    // A connection that breaks fails the query that waits on it; between queries nobody else listens.
+    client.on("error", () => {});
+    try {
+        await client.connect();
+        return await act(client);
+    } finally {
+        await client.end();
+    }
 }

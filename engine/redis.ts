@@ -1,14 +1,40 @@
 /** Redis through the edge's probe listener. */
 
-import type { Redis } from "ioredis";
-import type { ProbeTarget } from "./edge/probe-socket.ts";
+import { Redis } from "ioredis";
+import { type ProbeTarget, probeRedisConnector } from "./edge/probe-socket.ts";
 
-/** Connects, hands the client to `act`, and closes it whatever happens. Each command has the time-out. */
+/**
+ * Connects, hands the client to `act`, and closes it whatever happens. There is one try: who wants more asks again.
+ *
+ * @param timeoutMs longest time to connect, and longest time of one command
+ */
 export async function withRedis<T>(
-    _target: ProbeTarget,
-    _password: string,
-    _timeoutMs: number,
-    _act: (client: Redis) => Promise<T>,
+    target: ProbeTarget,
+    password: string,
+    timeoutMs: number,
+    act: (client: Redis) => Promise<T>,
 ): Promise<T> {
-    throw new Error("not yet");
+    const client = new Redis({
+        Connector: probeRedisConnector(target, timeoutMs),
+        password,
+        lazyConnect: true,
+        enableReadyCheck: false,
+        connectTimeout: timeoutMs,
+        commandTimeout: timeoutMs,
+        maxRetriesPerRequest: 0,
+        retryStrategy: () => null,
+    });
+    // `connect` says only that the connection is closed; why, the event says.
+    let reason: Error | undefined;
+    client.on("error", (error: Error) => {
+        reason ??= error;
+    });
+    try {
+        await client.connect();
+        return await act(client);
+    } catch (error) {
+        throw reason ?? error;
+    } finally {
+        client.disconnect();
+    }
 }

@@ -195,6 +195,8 @@ function frontend(listener: Listener): string {
 `;
 }
 
+const methods = "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS";
+
 /** Routes by path, longest prefix first; answers preflights itself; `apikey` stands in for a missing `Authorization`. */
 function gateway(gateway: Gateway): string {
     const routes = [...gateway.routes].sort((left, right) => right.prefix.length - left.prefix.length);
@@ -218,12 +220,10 @@ function gateway(gateway: Gateway): string {
     return `frontend gateway_${gateway.name} from http
     bind :${gateway.port}
     http-request set-var(txn.origin) req.hdr(origin)
-    http-request set-var(txn.asked) req.hdr(access-control-request-headers)
-    http-request set-var(txn.wanted) str("authorization,apikey,content-type,x-client-info,x-upsert,range")
-    http-request set-var(txn.wanted) var(txn.asked) if { var(txn.asked) -m found }
     http-after-response set-header Access-Control-Allow-Origin * if { var(txn.origin) -m found }
     http-after-response set-header Access-Control-Expose-Headers * if { var(txn.origin) -m found }
-    http-request return status 204 hdr Access-Control-Allow-Methods GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS hdr Access-Control-Allow-Headers %[var(txn.wanted)] hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-method) -m found }
+    http-request return status 204 hdr Access-Control-Allow-Methods ${methods} hdr Access-Control-Allow-Headers %[req.hdr(access-control-request-headers)] hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-headers) -m found }
+    http-request return status 204 hdr Access-Control-Allow-Methods ${methods} hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-method) -m found }
 ${choose.join("\n")}
     http-request return status 404 content-type application/json string '{"message":"no route matches this path"}' unless { var(txn.route) -m found }
     http-request set-header Authorization "Bearer %[req.hdr(apikey)]" if { req.hdr(apikey) -m found } !{ req.hdr(authorization) -m found }

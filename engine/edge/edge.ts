@@ -5,7 +5,6 @@ import type { Engine, ExecResult } from "../docker.ts";
 import { sleep } from "../retry.ts";
 import { slotsOf, structureOf, withSlots } from "./config.ts";
 import {
-    backendName,
     changedServices,
     clearingCommands,
     type EdgePorts,

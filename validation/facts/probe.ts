@@ -1,7 +1,12 @@
 /** Asking a service whether it is ready, through the edge, with an answer that proves it (R32). */
 
-import type { ProbeTarget } from "../../engine/edge/probe-socket.ts";
-import type { HealthPolicy, Probe } from "../../release/types.ts";
+import type { Socket } from "node:net";
+import { isEdgeUnreachable, openProbeSocket, type ProbeTarget } from "../../engine/edge/probe-socket.ts";
+import { requestThroughEdge } from "../../engine/http.ts";
+import { withPostgres } from "../../engine/postgres.ts";
+import { withRedis } from "../../engine/redis.ts";
+import type { Probe } from "../../release/types.ts";
+import { describeExpectation, judgeAnswer } from "./probe-answer.ts";
 
 /** Whom to ask: the probe listener's address and the service; each probe brings its own port. */
 export interface ProbeSubject extends Omit<ProbeTarget, "servicePort"> {
@@ -19,40 +24,137 @@ export interface ProbeResult {
     readonly actual: string;
 }
 
+/** What a question found: nothing wrong, or what was found instead of the expected. */
+interface Verdict {
+    readonly passed: boolean;
+    readonly actual: string;
+}
+
 /** Puts one question. Never throws: what goes wrong is the result. The probe's secrets are already substituted. */
-export async function runProbe(_probe: Probe, _subject: ProbeSubject, _timeoutMs: number): Promise<ProbeResult> {
-    throw new Error("not yet");
+export async function runProbe(probe: Probe, subject: ProbeSubject, timeoutMs: number): Promise<ProbeResult> {
+    const target: ProbeTarget = { ...subject, servicePort: probe.port };
+    const start = performance.now();
+    const finish = (result: ProbeResult["result"], actual: string): ProbeResult => ({
+        result,
+        ms: Math.round((performance.now() - start) * 10) / 10,
+        probe: describeProbe(probe),
+        expected: describeExpected(probe, subject.revision),
+        actual,
+    });
+    try {
+        const { passed, actual } = await ask(probe, target, subject.revision, timeoutMs);
+        return finish(passed ? "pass" : "fail", actual);
+    } catch (error) {
+        return finish(isEdgeUnreachable(error) ? "inconclusive" : "fail", `no answer: ${reason(error)}`);
+    }
 }
 
-export interface ProveOptions {
-    readonly policy: HealthPolicy;
-    /** Longest time for one question. */
-    readonly timeoutMs: number;
-    /** Longest time until ready, in place of the policy's initial delay: a service's own deadline. */
-    readonly readyWithinMs?: number;
-    readonly signal?: AbortSignal;
-    readonly onAttempt?: (results: readonly ProbeResult[], attempt: number) => void;
-    /** Called before each round; throw to give up at once, as when the container has ended. */
-    readonly watch?: () => Promise<void>;
+function ask(probe: Probe, target: ProbeTarget, revision: string, timeoutMs: number): Promise<Verdict> {
+    switch (probe.type) {
+        case "http":
+            return askHttp(probe, target, revision, timeoutMs);
+        case "postgres":
+            return askPostgres(probe, target, timeoutMs);
+        case "redis":
+            return askRedis(probe, target, timeoutMs);
+        case "tcp":
+            return askTcp(target, timeoutMs);
+    }
 }
 
-/** How a proof ended: the last answer to each probe. */
-export interface Proof {
-    readonly ready: boolean;
-    readonly afterMs: number;
-    readonly attempts: number;
-    readonly results: readonly ProbeResult[];
+async function askHttp(
+    probe: Extract<Probe, { type: "http" }>,
+    target: ProbeTarget,
+    revision: string,
+    timeoutMs: number,
+): Promise<Verdict> {
+    const request = { method: "GET", path: probe.path, headers: probe.headers };
+    return judgeAnswer(await requestThroughEdge(target, request, timeoutMs), probe.expect, revision);
 }
 
-/**
- * Asks until every probe passes `successThreshold` times in a row. Within the time granted (`readyWithinMs`, or
- * `initialDelayMs`) failures only mean "not yet"; after it `failureThreshold` further failures in a row end it, each
- * after a wait that grows by `backoffFactor` from `intervalMs`.
- */
-export async function proveReady(
-    _probes: readonly Probe[],
-    _subject: ProbeSubject,
-    _options: ProveOptions,
-): Promise<Proof> {
-    throw new Error("not yet");
+/** A query that touches the catalogue on disk, and the one state in which Postgres answers but takes no writes. */
+async function askPostgres(
+    probe: Extract<Probe, { type: "postgres" }>,
+    target: ProbeTarget,
+    timeoutMs: number,
+): Promise<Verdict> {
+    return withPostgres(target, probe, timeoutMs, async (client) => {
+        const answer = await client.query<{ database: string; recovering: boolean }>(
+            "select datname as database, pg_is_in_recovery() as recovering from pg_database where datname = current_database()",
+        );
+        const [row] = answer.rows;
+        if (row === undefined) return { passed: false, actual: "the catalogue does not name the database" };
+        if (row.recovering) return { passed: false, actual: "in recovery: takes no writes" };
+        return { passed: true, actual: `database ${row.database} answers` };
+    });
 }
+
+/** Redis answers PING before its data is loaded; INFO says when it is. */
+async function askRedis(
+    probe: Extract<Probe, { type: "redis" }>,
+    target: ProbeTarget,
+    timeoutMs: number,
+): Promise<Verdict> {
+    return withRedis(target, probe.password, timeoutMs, async (client) => {
+        const pong = await client.ping();
+        const loading = /^loading:(\d)/m.exec(await client.info("persistence"))?.[1] ?? "unknown";
+        return { passed: pong === "PONG" && loading === "0", actual: `${pong}, loading:${loading}` };
+    });
+}
+
+/** How long a connection must stay open to count: the edge closes one at once when nobody is behind it. */
+const openForMs = 300;
+
+async function askTcp(target: ProbeTarget, timeoutMs: number): Promise<Verdict> {
+    const socket = await openProbeSocket(target, timeoutMs);
+    try {
+        return (await staysOpen(socket, Math.min(openForMs, timeoutMs)))
+            ? { passed: true, actual: "the connection is accepted" }
+            : { passed: false, actual: "the connection is closed at once" };
+    } finally {
+        socket.destroy();
+    }
+}
+
+function staysOpen(socket: Socket, ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+        const timer = setTimeout(() => resolve(true), ms);
+        const closed = () => {
+            clearTimeout(timer);
+            resolve(false);
+        };
+        // A service that speaks first is there.
+        socket.once("data", () => {
+            clearTimeout(timer);
+            resolve(true);
+        });
+        socket.once("end", closed);
+        socket.once("close", closed);
+    });
+}
+
+function describeProbe(probe: Probe): string {
+    return probe.type === "http" ? `http GET ${probe.path} on ${probe.port}` : `${probe.type} on ${probe.port}`;
+}
+
+function describeExpected(probe: Probe, revision: string): string {
+    switch (probe.type) {
+        case "http":
+            return describeExpectation(probe.expect, revision);
+        case "postgres":
+            return `database ${probe.database} answers`;
+        case "redis":
+            return "PONG, loading:0";
+        case "tcp":
+            return "the connection is accepted";
+    }
+}
+
+/** The innermost reason: clients wrap it in words that say nothing. */
+function reason(error: unknown): string {
+    if (error instanceof AggregateError && error.errors.length > 0) return reason(error.errors[0]);
+    if (error instanceof Error) return error.cause === undefined ? error.message || error.name : reason(error.cause);
+    return String(error);
+}
+
+export { type Proof, type ProveOptions, proveReady } from "./probe-until.ts";
