@@ -47,42 +47,44 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
 
     const run = async (step: Step): Promise<void> => {
         await Promise.all(step.after.map((name) => finished.get(name)));
-        if (signal.aborted) throw new Error("another step failed");
-        await options.mayAct();
-        begun.push(step);
-        const started = performance.now();
         const about = { step: step.name, ...(step.service === undefined ? {} : { service: step.service }) };
-        if (await step.done()) {
-            options.timeline.record({
-                event: "step-done",
-                ...about,
-                durationMs: 0,
-                message: `${step.name}: already done`,
-            });
-            return;
-        }
-        options.timeline.record({ event: "step-begin", ...about, message: step.name });
         try {
+            signal.throwIfAborted();
+            await options.mayAct();
+            // Another step may have failed while each of these questions was under way.
+            signal.throwIfAborted();
+            begun.push(step);
+            const started = performance.now();
+            if (await step.done()) {
+                options.timeline.record({
+                    event: "step-done",
+                    ...about,
+                    durationMs: 0,
+                    message: `${step.name}: already done`,
+                });
+                return;
+            }
+            signal.throwIfAborted();
+            options.timeline.record({ event: "step-begin", ...about, message: step.name });
             await step.apply(signal);
             const durationMs = Math.round(performance.now() - started);
             options.timeline.record({ event: "step-done", ...about, durationMs, message: step.name });
         } catch (error) {
-            // A step that was told to stop is not the cause of the failure.
+            // A step that was told to stop is not the cause of the failure: that is whoever told it.
             if (first === undefined) {
-                first = { step: step.name, error };
-                options.timeline.record({ event: "step-failed", ...about, message: describeError(error) });
+                const cause: unknown = options.signal?.aborted ? options.signal.reason : error;
+                first = { step: step.name, error: cause };
+                options.timeline.record({ event: "step-failed", ...about, message: describeError(cause) });
             }
+            abort.abort();
             throw error;
         }
     };
 
     for (const step of inOrder(steps)) {
         const result = run(step);
-        // Handled here once; whoever comes after it awaits the same promise and sees the failure as well.
-        result.catch((error: unknown) => {
-            first ??= { step: step.name, error };
-            abort.abort();
-        });
+        // Handled at its cause; whoever comes after it awaits the same promise and sees the failure as well.
+        result.catch(() => undefined);
         finished.set(step.name, result);
     }
     await Promise.allSettled(finished.values());
