@@ -61,7 +61,7 @@ export function containerArgs(service: ServiceRelease, labels: Readonly<Record<s
         ...given("memory", mebibytes(spec.memoryBytes)),
         ...given("memorySwap", mebibytes(spec.memorySwapBytes)),
         ...given("shmSize", mebibytes(spec.shmBytes)),
-        ...given("cpus", spec.cpus === undefined ? undefined : String(spec.cpus)),
+        ...given("cpus", spec.cpus === undefined ? undefined : cpuShare(spec.cpus)),
         ...given("logDriver", spec.logDriver),
         ...given("logOpts", Object.keys(spec.logOptions).length === 0 ? undefined : { ...spec.logOptions }),
     };
@@ -118,4 +118,9 @@ function list<T>(items: readonly T[] | undefined): T[] | undefined {
 /** One property, or none where the baseline says nothing: an explicit undefined would not satisfy exact optional types. */
 function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
     return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}
+
+/** As the engine gives it back: `1.0`, `0.5`. */
+function cpuShare(cpus: number): string {
+    return Number.isInteger(cpus) ? cpus.toFixed(1) : String(cpus);
 }

@@ -7,6 +7,7 @@
  */
 import { hostname, userInfo } from "node:os";
 import type { ContainerFacts, Engine } from "../engine/docker.ts";
+import { statusOf } from "../engine/docker-errors.ts";
 import { PlumblineError } from "../release/errors.ts";
 import type { Release } from "../release/types.ts";
 
@@ -168,7 +169,8 @@ export class Ledger {
             });
             return true;
         } catch (error) {
-            if ((error as { statusCode?: number }).statusCode === 409) return false;
+            const conflict = error instanceof PlumblineError && statusOf(error.cause) === 409;
+            if (conflict && (await this.#engine.inspect(name)) !== undefined) return false;
             throw error;
         }
     }
