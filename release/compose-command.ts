@@ -41,6 +41,7 @@ export async function composeConfig(call: ComposeCall): Promise<string> {
         throw composeError(call, error);
     });
     refuseUnsetVariables(call.file, stderr);
+    refuseSearchPath(call.file, stdout);
     return stdout;
 }
 
@@ -83,6 +84,15 @@ function composeError(call: ComposeCall, error: unknown): PlumblineError {
     return new PlumblineError("baseline", `${call.file} is refused by compose:\n  ${words || String(error)}`, {
         remedy: `Correct ${call.file}.`,
         cause: error,
+    });
+}
+
+/** The one value of the machine that could come in, as by `environment: [PATH]`. */
+function refuseSearchPath(file: string, text: string): void {
+    const { PATH } = process.env;
+    if (PATH === undefined || PATH === "" || !text.includes(PATH)) return;
+    throw new PlumblineError("baseline", `${file} takes PATH from the machine that deploys.`, {
+        remedy: `Write the value of PATH in ${file}.`,
     });
 }
 
