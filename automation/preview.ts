@@ -52,8 +52,8 @@ export async function preview(options: PreviewOptions = {}): Promise<PreviewResu
             ? await openFromNothing(context)
             : { stack: await openStack(context, "create"), close: async () => {} };
         try {
-            const extra = await planOf(context, opened.stack, options.refresh ?? false);
-            return { outcome: "planned", release: null, evidence: null, extra: { ...extra, fromNothing } };
+            const { release, extra } = await planOf(context, opened.stack, options.refresh ?? false);
+            return { outcome: "planned", release, evidence: null, extra: { ...extra, fromNothing } };
         } finally {
             await opened.close();
         }
@@ -64,7 +64,7 @@ async function planOf(
     context: CommandContext,
     stack: Stack,
     refresh: boolean,
-): Promise<Omit<PreviewExtra, "fromNothing">> {
+): Promise<{ release: string | null; extra: Omit<PreviewExtra, "fromNothing"> }> {
     const events: EngineEvent[] = [];
     const sink = eventSink(context);
     const result = await stack.preview({
@@ -77,19 +77,31 @@ async function planOf(
     });
     for (const warning of context.diagnostics.warnings()) context.note(warning);
     const plan = plannedChanges(events);
-    return { plan, services: changedServices(plan), changes: result.changeSummary };
+    const extra = { plan, services: changedServices(plan), changes: result.changeSummary };
+    return { release: plannedRelease(events), extra };
 }
 
-/** The changes among an operation's events, in their order; unchanged resources are left out. */
+/** The changes among an operation's events, in their order; unchanged resources and mere groups are left out. */
 export function plannedChanges(events: readonly EngineEvent[]): PlannedChange[] {
     return events.flatMap((event) => {
         const metadata = event.resourcePreEvent?.metadata;
         if (!metadata || metadata.op === "same" || metadata.op === "read") return [];
         const name = nameOfUrn(metadata.urn);
-        if (name === null || metadata.type.startsWith("pulumi:")) return [];
+        if (name === null || /^(pulumi|plumbline):/.test(metadata.type)) return [];
         const diffs = metadata.diffs ?? Object.keys(metadata.detailedDiff ?? {});
         return [{ op: metadata.op, type: metadata.type, name, diffs }];
     });
+}
+
+/** The id of the release that the program would deploy, from the stack's planned outputs. */
+export function plannedRelease(events: readonly EngineEvent[]): string | null {
+    for (const event of events) {
+        const metadata = event.resOutputsEvent?.metadata;
+        if (metadata?.type !== "pulumi:pulumi:Stack") continue;
+        const id: unknown = metadata.new?.outputs.releaseId;
+        if (typeof id === "string") return id;
+    }
+    return null;
 }
 
 /** The services whose container a plan creates: resources are named `<service>-<revision>`. */
