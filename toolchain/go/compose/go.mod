@@ -1,6 +1,6 @@
 module plumbline.dev/toolchain/compose
 
-go 1.26.8
+go 1.25.11
 
 tool github.com/docker/compose/v2/cmd
 
