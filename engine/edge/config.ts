@@ -222,11 +222,11 @@ function gateway(gateway: Gateway): string {
     http-request set-var(txn.origin) req.hdr(origin)
     http-after-response set-header Access-Control-Allow-Origin * if { var(txn.origin) -m found }
     http-after-response set-header Access-Control-Expose-Headers * if { var(txn.origin) -m found }
-    http-request return status 204 hdr Access-Control-Allow-Methods ${methods} hdr Access-Control-Allow-Headers %[req.hdr(access-control-request-headers)] hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-headers) -m found }
+    http-request return status 204 hdr Access-Control-Allow-Methods ${methods} hdr Access-Control-Allow-Headers %[req.fhdr(access-control-request-headers)] hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-headers) -m found }
     http-request return status 204 hdr Access-Control-Allow-Methods ${methods} hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-method) -m found }
 ${choose.join("\n")}
     http-request return status 404 content-type application/json string '{"message":"no route matches this path"}' unless { var(txn.route) -m found }
-    http-request set-header Authorization "Bearer %[req.hdr(apikey)]" if { req.hdr(apikey) -m found } !{ req.hdr(authorization) -m found }
+    http-request set-header Authorization "Bearer %[req.fhdr(apikey)]" if { req.hdr(apikey) -m found } !{ req.hdr(authorization) -m found }
 ${[...requests, ...backends].join("\n")}
 `;
 }

@@ -39,7 +39,7 @@ const configPath = "/etc/plumbline-edge/haproxy.cfg";
 /** How often the edge is asked while something is awaited, in milliseconds. */
 const askEveryMs = 100;
 const resolveWithinMs = 10_000;
-const reloadWithinMs = 15_000;
+const reloadWithinMs = 10_000;
 
 /** All methods are idempotent and throw PlumblineError `switch`. Times in milliseconds. */
 export class EdgeControl {
@@ -257,7 +257,7 @@ export class EdgeControl {
         const answer = await this.ask(commands.join("; "));
         const complaint = answer
             .split("\n")
-            .find((line) => line.trim() !== "" && !/(changed its FQDN|no need to change the FQDN)/.test(line));
+            .find((line) => line.trim() !== "" && !/(changed its FQDN|no need to change)/.test(line));
         if (complaint !== undefined) throw this.failure("The edge refused a change of its slots", new Error(complaint));
     }
 

@@ -1,0 +1,230 @@
+/** The real edge with real services behind it: slots, holds, candidates, restarts, damage, reloads. */
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { slotsOf } from "../../../engine/edge/config.ts";
+import { openProbeSocket } from "../../../engine/edge/probe-socket.ts";
+import { emptySlots } from "../../../engine/edge/slots.ts";
+import { requestThroughEdge } from "../../../engine/http.ts";
+import { PlumblineError } from "../../../release/errors.ts";
+import { type Service, Stage, underLoad } from "./stage.ts";
+
+const stage = new Stage({
+    listeners: [
+        { service: "api", port: 8000, protocol: "http", kind: "request" },
+        { service: "web", port: 8080, protocol: "http", kind: "request" },
+        { service: "db", port: 5432, protocol: "tcp", kind: "stateful" },
+    ],
+});
+let api1: Service;
+let api2: Service;
+let web1: Service;
+let web2: Service;
+let db1: Service;
+let db2: Service;
+
+beforeAll(async () => {
+    await stage.open();
+    api1 = await stage.service("api1", 8000);
+    api2 = await stage.service("api2", 8000);
+    web1 = await stage.service("web1", 8080);
+    web2 = await stage.service("web2", 8080);
+    db1 = await stage.service("db1", 5432);
+    db2 = await stage.service("db2", 5432, { start: false });
+});
+
+afterAll(() => stage.close());
+
+describe("the configuration", () => {
+    test("an edge without one has open slots for nobody, and takes its first by a reload", async () => {
+        expect(await stage.edge.readSlots()).toEqual({});
+        expect(await stage.edge.applyConfig(stage.render({}))).toBe("reloaded");
+        expect(await stage.edge.readSlots()).toEqual({ api: emptySlots, web: emptySlots, db: emptySlots });
+    });
+
+    test("the same again changes nothing, other slots are set by the socket", async () => {
+        expect(await stage.edge.applyConfig(stage.render({}))).toBe("unchanged");
+        const slots = {
+            api: { ...emptySlots, a: api1.container, active: "a" as const },
+            web: { ...emptySlots, a: web1.container, active: "a" as const },
+            db: { ...emptySlots, a: db1.container, active: "a" as const },
+        };
+        expect(await stage.edge.applyConfig(stage.render(slots))).toBe("slots");
+        for (const [service, { container }] of [
+            ["api", api1],
+            ["web", web1],
+            ["db", db1],
+        ] as const) {
+            await stage.edge.resolved(service, container);
+        }
+        expect(await stage.edge.readSlots()).toEqual(slots);
+        expect(await stage.whoAnswers(8000)).toBe("api1");
+    });
+
+    test("a damaged one is refused, and the old one goes on, also after a restart", async () => {
+        const damaged = stage.render(await stage.edge.readSlots()).replace("bind :8000", "bind nonsense");
+        const refusal = await stage.edge.applyConfig(damaged.replace(/STRUCTURE \S+/, "STRUCTURE other")).then(
+            () => undefined,
+            (error: unknown) => error,
+        );
+        expect(refusal).toBeInstanceOf(PlumblineError);
+        expect((refusal as PlumblineError).category).toBe("switch");
+        expect((refusal as PlumblineError).cause).toMatchObject({ message: expect.stringContaining("nonsense") });
+        expect(await stage.whoAnswers(8000)).toBe("api1");
+    });
+
+    test("one that HAProxy accepts but cannot run is taken back", async () => {
+        const before = await stage.edge.readSlots();
+        const impossible = stage
+            .render(before)
+            .replace("bind :8000", "bind 192.0.2.1:8000")
+            .replace(/STRUCTURE \S+/, "STRUCTURE impossible");
+        await expect(stage.edge.applyConfig(impossible)).rejects.toThrow("did not take its new configuration");
+        expect(await stage.whoAnswers(8000)).toBe("api1");
+        expect(await stage.edge.applyConfig(stage.render(before))).toBe("unchanged");
+    });
+});
+
+describe("the candidate", () => {
+    test("is reached through the probe listener only", async () => {
+        await stage.edge.setCandidate("api", api2.container);
+        const ask = { method: "GET", path: "/who" };
+        const candidate = await requestThroughEdge(await stage.probe("candidate", "api", 8000), ask, 5_000);
+        const active = await requestThroughEdge(await stage.probe("active", "api", 8000), ask, 5_000);
+        expect([candidate.json, active.json]).toMatchObject([{ name: "api2" }, { name: "api1" }]);
+        expect(await stage.whoAnswers(8000)).toBe("api1");
+    });
+
+    test("is gone when it is taken away", async () => {
+        await stage.edge.setCandidate("api", null);
+        const target = await stage.probe("candidate", "api", 8000);
+        await expect(requestThroughEdge(target, { method: "GET", path: "/" }, 5_000)).rejects.toThrow();
+    });
+
+    test.each([
+        ["candidate", "nobody", 8000],
+        ["active", "api", 8001],
+    ] as const)("the probe listener refuses %s %s on %d, which does not exist", async (role, service, port) => {
+        const target = await stage.probe(role, service, port);
+        await expect(requestThroughEdge(target, { method: "GET", path: "/" }, 5_000)).rejects.toThrow();
+    });
+
+    test("a client without the header is refused", async () => {
+        const socket = await openProbeSocket(await stage.probe("active", "api", 8000));
+        socket.destroy();
+        await expect(stage.ask(19_000)).rejects.toThrow();
+    });
+});
+
+describe("a switch", () => {
+    test("of two services at once, to and fro under load, fails no request [R91]", async () => {
+        const port = await stage.hostPort(8000);
+        const seen = await underLoad(port, 1_200, async () => {
+            for (const [api, web] of [
+                [api2, web2],
+                [api1, web1],
+                [api2, web2],
+                [api1, web1],
+                [api2, web2],
+            ] as const) {
+                await stage.edge.setCandidate("api", api.container);
+                await stage.edge.setCandidate("web", web.container);
+                await stage.edge.switchTo([
+                    { service: "api", container: api.container },
+                    { service: "web", container: web.container },
+                ]);
+            }
+        });
+        expect(seen.failures).toEqual([]);
+        expect(seen.names).toEqual(new Set(["api1", "api2"]));
+        expect([await stage.whoAnswers(8000), await stage.whoAnswers(8080)]).toEqual(["api2", "web2"]);
+        expect(await stage.edge.readSlots()).toMatchObject({
+            api: { a: api1.container, b: api2.container, active: "b", candidate: null },
+            web: { a: web1.container, b: web2.container, active: "b" },
+        });
+        expect(await stage.edge.sessions("api", "a")).toBe(0);
+    });
+
+    test("to a container that is not there is refused, and changes nothing", async () => {
+        const to = [{ service: "api", container: `nobody-${stage.mark}` }];
+        await expect(stage.edge.switchTo(to)).rejects.toThrow("did not find container");
+        expect(await stage.whoAnswers(8000)).toBe("api2");
+        await stage.edge.switchTo([{ service: "api", container: api2.container }]);
+    });
+
+    test("to a container that does not listen fails requests: the load sees it", async () => {
+        const deaf = await stage.service("deaf", 9999);
+        const port = await stage.hostPort(8000);
+        const seen = await underLoad(port, 20, () =>
+            stage.edge.switchTo([{ service: "api", container: deaf.container }]),
+        );
+        expect(seen.failures).not.toEqual([]);
+        await stage.edge.switchTo([{ service: "api", container: api2.container }]);
+        expect(await stage.whoAnswers(8000)).toBe("api2");
+    });
+
+    test("of a service without a listener is refused by name", async () => {
+        const to = [{ service: "unknown", container: api1.container }];
+        await expect(stage.edge.switchTo(to)).rejects.toMatchObject({ category: "switch", service: "unknown" });
+    });
+});
+
+describe("a hand-over", () => {
+    test("holds new connections and refuses none, there and back [R91]", async () => {
+        const port = await stage.hostPort(5432);
+        const seen = await underLoad(port, 1_000, async () => {
+            await stage.edge.hold("db");
+            await stage.engine.stop(db1.id, 5);
+            await stage.engine.start(db2.id);
+            await stage.edge.setCandidate("db", db2.container);
+            await stage.edge.release("db", db2.container);
+            expect(await stage.whoAnswers(5432)).toBe("db2");
+            await stage.edge.hold("db");
+            await stage.engine.stop(db2.id, 5);
+            await stage.engine.start(db1.id);
+            await stage.edge.release("db", db1.container);
+        });
+        expect(seen.failures).toEqual([]);
+        expect(seen.names).toEqual(new Set(["db1", "db2"]));
+        expect(await stage.edge.readSlots()).toMatchObject({ db: { active: expect.any(String), held: false } });
+    });
+
+    test("without a hold loses connections: the load sees it", async () => {
+        await stage.edge.remove("db");
+        const seen = await underLoad(await stage.hostPort(5432), 20, async () => {});
+        expect(seen.failures).not.toEqual([]);
+        await stage.edge.release("db", db1.container);
+    });
+
+    test("a waiting connection is let through by the release", async () => {
+        await stage.edge.hold("db");
+        const waiting = stage.whoAnswers(5432);
+        expect(await stage.edge.connections()).toBeGreaterThanOrEqual(0);
+        await stage.edge.release("db", db1.container);
+        expect(await waiting).toBe("db1");
+    });
+});
+
+describe("a restart and a reload", () => {
+    test("a restarted edge has the slots that it had", async () => {
+        await stage.edge.setCandidate("api", api1.container);
+        const before = await stage.edge.readSlots();
+        await stage.engine.stop(stage.edgeId, 5);
+        await stage.engine.start(stage.edgeId);
+        await stage.edge.ready();
+        expect(await stage.edge.readSlots()).toEqual(before);
+        expect(await stage.whoAnswers(8000)).toBe("api2");
+        expect(await stage.whoAnswers(5432)).toBe("db1");
+    });
+
+    test("a listener more is a reload that fails no request and keeps the slots [R91]", async () => {
+        const more = { service: "late", port: 8081, protocol: "http", kind: "request" } as const;
+        const wider = new Stage({ listeners: [...stage.release.listeners, more] });
+        const before = await stage.edge.readSlots();
+        const seen = await underLoad(await stage.hostPort(8000), 300, async () => {
+            expect(await stage.edge.applyConfig(wider.render(before))).toBe("reloaded");
+        });
+        expect(seen.failures).toEqual([]);
+        expect(await stage.edge.readSlots()).toEqual({ ...before, late: emptySlots });
+        expect(slotsOf(wider.render(before))).toEqual({ ...before, late: emptySlots });
+    });
+});
