@@ -1,5 +1,8 @@
 """Starts the api: one uvicorn process that ends its requests in flight before it stops."""
 
+import signal
+import sys
+
 import uvicorn
 
 from api.app import create_app
@@ -10,6 +13,8 @@ from api.settings import Settings
 def main() -> None:
     settings = Settings.from_environment()
     configure_logs("api", settings.revision, settings.log_level)
+    # uvicorn raises the signal again when it has ended; an ordered stop is not a failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(settings),
         host="0.0.0.0",

@@ -6,6 +6,7 @@ reason on standard error when the document cannot be read.
 
 import asyncio
 import json
+import logging
 import resource
 import sys
 from pathlib import Path
@@ -51,6 +52,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     # If memory runs out all the same, this process goes, not the worker.
     Path("/proc/self/oom_score_adj").write_text("1000")
+    # Standard error is for the reason alone.
+    logging.disable()
     file, content_type = sys.argv[1:3]
     try:
         chunks = split(extract(Path(file), content_type))
