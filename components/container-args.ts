@@ -106,9 +106,10 @@ function capabilities(spec: ServiceSpec): docker.types.input.ContainerCapabiliti
     };
 }
 
-/** The provider counts memory in MiB. */
+/** The provider counts memory in MiB; a negative number means no limit. */
 function mebibytes(bytes: number | undefined): number | undefined {
-    return bytes === undefined ? undefined : Math.max(1, Math.round(bytes / 1_048_576));
+    if (bytes === undefined) return undefined;
+    return bytes < 0 ? -1 : Math.max(1, Math.round(bytes / 1_048_576));
 }
 
 function list<T>(items: readonly T[] | undefined): T[] | undefined {

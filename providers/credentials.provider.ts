@@ -33,10 +33,15 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
     async delete() {},
 };
 
-/** Keeps what was generated before, unless the version was raised; then adds what is new and derives the rest. */
+/**
+ * Keeps what was generated before, unless the version was raised; then adds what is new and derives the rest. A value
+ * that was given and is no longer was never generated, so it does not live on as one.
+ */
 async function valuesFor(inputs: Inputs, previous: Outputs | undefined): Promise<Record<string, string>> {
     const keep = previous !== undefined && previous.version === inputs.version ? previous.values : {};
-    const kept = Object.fromEntries(Object.entries(keep).filter(([name]) => inputs.sources[name]?.type === "generate"));
+    const generated = (name: string) =>
+        inputs.sources[name]?.type === "generate" && previous?.given[name] === undefined;
+    const kept = Object.fromEntries(Object.entries(keep).filter(([name]) => generated(name)));
     return generateSecrets(inputs.sources, { ...kept, ...inputs.given });
 }
 

@@ -1,5 +1,6 @@
 /** The verdict on each service of a committed release: its identity, its state, and its answers through the edge. */
 import type { ContainerFacts, Engine } from "../engine/docker.ts";
+import { describeError } from "../release/errors.ts";
 import { probeAddress } from "../release/probe-address.ts";
 import { substituteDeep } from "../release/secrets.ts";
 import type { Release, ServiceRelease } from "../release/types.ts";
@@ -20,22 +21,26 @@ export interface JudgeRequest {
 /** One verdict for each service. No data is never a pass: a question that could not be put makes it inconclusive (R96). */
 export async function judgeServices(request: JudgeRequest): Promise<Verdict[]> {
     const address = probeAddress(request.release, request.engine.address);
-    return Promise.all(
-        request.release.services.map(async (service) => {
-            const recorded = request.outcome.services.find(({ name }) => name === service.name);
-            const facts = recorded === undefined ? undefined : await request.engine.inspect(recorded.container);
-            const asked = facts?.running === true ? service.probes : [];
-            const answers = await Promise.all(
-                asked.map((probe) =>
-                    runProbe(
-                        substituteDeep(probe, request.secrets),
-                        { ...address, role: "active", service: service.name, revision: service.revision },
-                        probeTimeoutMs,
-                    ),
+    const judgeOne = async (service: ServiceRelease): Promise<Verdict> => {
+        const recorded = request.outcome.services.find(({ name }) => name === service.name);
+        const facts = recorded === undefined ? undefined : await request.engine.inspect(recorded.container);
+        const asked = facts?.running === true ? service.probes : [];
+        const answers = await Promise.all(
+            asked.map((probe) =>
+                runProbe(
+                    substituteDeep(probe, request.secrets),
+                    { ...address, role: "active", service: service.name, revision: service.revision },
+                    probeTimeoutMs,
                 ),
-            );
-            return verdictOf(service, recorded, facts, answers);
-        }),
+            ),
+        );
+        return verdictOf(service, recorded, facts, answers);
+    };
+    return Promise.all(
+        request.release.services.map((service) =>
+            // An engine that cannot be asked says nothing about the service.
+            judgeOne(service).catch((error: unknown) => verdict(service, "inconclusive", [describeError(error)])),
+        ),
     );
 }
 
@@ -57,7 +62,8 @@ export function verdictOf(
         expect("state", "exited with 0", `${facts.state} with ${facts.exitCode}`);
     } else {
         expect("state", "running", facts.state);
-        if (service.spec.healthcheck !== undefined) expect("health", "healthy", facts.health);
+        const check = service.spec.healthcheck;
+        if (check !== undefined && check.test[0] !== "NONE") expect("health", "healthy", facts.health);
     }
     expect("revision", service.revision, facts.labels["plumbline.revision"] ?? "none");
     expect("image", recorded.imageId, facts.imageId);
@@ -66,6 +72,8 @@ export function verdictOf(
             findings.push(`${answer.probe}: expected ${answer.expected}, got ${answer.actual}`);
     }
     if (findings.length > 0) return verdict(service, "fail", findings);
+    if (service.kind !== "job" && answers.length < service.probes.length)
+        return verdict(service, "inconclusive", ["not every probe was asked"]);
     const unasked = answers.filter(({ result }) => result === "inconclusive");
     if (unasked.length === 0) return verdict(service, "pass", []);
     return verdict(
