@@ -137,13 +137,13 @@ test("the small runner of the fault tests keeps the laws as long as no fault is 
 describe("side by side", () => {
     /** Two steps of a scenario of which neither waits for the other, by a seed; nothing when there are none. */
     function pairOf(scenario: Scenario, random: () => number): readonly [string, string] | undefined {
-        const before = (name: string): Set<string> => {
+        const ancestors = (name: string): Set<string> => {
             const own = scenario.steps.find((step) => step.name === name)?.after ?? [];
-            return new Set(own.flatMap((other) => [other, ...before(other)]));
+            return new Set(own.flatMap((other) => [other, ...ancestors(other)]));
         };
         const names = scenario.steps.map(({ name }) => name);
         const pairs = names.flatMap((a) =>
-            names.filter((b) => a < b && !before(a).has(b) && !before(b).has(a)).map((b) => [a, b] as const),
+            names.filter((b) => a < b && !ancestors(a).has(b) && !ancestors(b).has(a)).map((b) => [a, b] as const),
         );
         return pairs[Math.floor(random() * pairs.length)];
     }

@@ -1,0 +1,156 @@
+/** What runs, against what is wanted: the change that each service needs. */
+import { describe, expect, test } from "@jest/globals";
+import type { ContainerState, ContainerSummary } from "../../../engine/docker.ts";
+import type { EdgeSlots } from "../../../engine/edge/slots.ts";
+import type { Release } from "../../../release/types.ts";
+import { situationOf } from "../../../rollout/situation.ts";
+import {
+    declaredAll,
+    declaredEdge,
+    declaredOf,
+    sampleRelease,
+    sampleService,
+    sampleServices,
+} from "./sample-release.ts";
+
+type Seen = Pick<ContainerSummary, "name" | "labels" | "state">;
+
+const seen = (service: string, name: string, state: ContainerState = "running"): Seen => ({
+    name,
+    labels: { "plumbline.service": service },
+    state,
+});
+
+const serving = (container: string, active: "a" | "b" | null = "a") => ({
+    a: container,
+    b: null,
+    active,
+    held: false,
+    candidate: null,
+});
+
+/** Everything runs as the release declares it, and the edge sends to it. */
+function steady(release: Release): { running: Seen[]; slots: EdgeSlots } {
+    const containers = Object.entries(declaredAll(release));
+    return {
+        running: [seen("edge", declaredEdge.name), ...containers.map(([service, { name }]) => seen(service, name))],
+        slots: Object.fromEntries(containers.map(([service, { name }]) => [service, serving(name)])),
+    };
+}
+
+function look(release: Release, running: readonly Seen[], slots: EdgeSlots) {
+    const situation = situationOf(release, declaredAll(release), declaredEdge, running, slots);
+    const changes = situation.changes.map((entry) =>
+        entry.change === "replace"
+            ? `${entry.service.name}: replace ${entry.previous}`
+            : `${entry.service.name}: ${entry.change}`,
+    );
+    return { ...situation, changes };
+}
+
+const release = sampleRelease();
+const keepAll = ["postgres: keep", "redis: keep", "storage: keep", "api: keep", "worker: keep"];
+const startAll = ["postgres: start", "redis: start", "storage: start", "api: start", "worker: start"];
+
+/** The release with another revision of one service. */
+function changed(service: string): Release {
+    return sampleRelease(
+        sampleServices().map((own) => (own.name === service ? { ...own, revision: "00000002" } : own)),
+    );
+}
+
+describe("the situation", () => {
+    test("on an engine where nothing runs, everything is started", () => {
+        const created = steady(release).running.map((entry): Seen => ({ ...entry, state: "created" }));
+        expect(look(release, [], {}).changes).toEqual(startAll);
+        expect(look(release, created, {}).changes).toEqual(startAll);
+    });
+
+    test("where everything runs and the edge sends to it, everything is kept", () => {
+        const { running, slots } = steady(release);
+        expect(look(release, running, slots)).toEqual({ changes: keepAll, removed: [], previousEdges: [] });
+    });
+
+    test.each(["postgres", "api", "worker"])("a new revision of %s replaces the one that runs", (service) => {
+        const { running, slots } = steady(release);
+        const next = changed(service);
+        const created = seen(service, declaredOf(service, "00000002").name, "created");
+        const expected = keepAll.map((line) =>
+            line === `${service}: keep` ? `${service}: replace ${declaredOf(service).name}` : line,
+        );
+        expect(look(next, [...running, created], slots).changes).toEqual(expected);
+    });
+
+    test.each<ContainerState>(["exited", "created", "dead", "restarting"])(
+        "a container that is %s is started again",
+        (state) => {
+            const { running, slots } = steady(release);
+            const name = declaredOf("redis").name;
+            const now = running.map((entry) => (entry.name === name ? { ...entry, state } : entry));
+            expect(look(release, now, slots).changes).toContain("redis: start");
+        },
+    );
+
+    test("a container that was removed is started as the one that is declared in its place", () => {
+        const { running, slots } = steady(release);
+        const now = running.filter(({ name }) => name !== declaredOf("api").name);
+        expect(look(release, now, slots).changes).toContain("api: start");
+    });
+
+    test("one that runs and to which the edge does not send is started, which routes it", () => {
+        const { running, slots } = steady(release);
+        expect(look(release, running, {}).changes).toEqual(startAll);
+        expect(look(release, running, { ...slots, api: serving(declaredOf("api").name, null) }).changes).toContain(
+            "api: start",
+        );
+    });
+
+    test("one without listeners is kept when it runs", () => {
+        const lonely = sampleRelease([sampleService("mailer", "consumer")]);
+        expect(look(lonely, [seen("mailer", declaredOf("mailer").name)], {}).changes).toEqual(["mailer: keep"]);
+    });
+
+    test("of two containers of a service the one that serves is the previous one", () => {
+        const { running, slots } = steady(release);
+        const stray = seen("api", "api-stray");
+        const next = changed("api");
+        expect(look(next, [stray, ...running], slots).changes).toContain(`api: replace ${declaredOf("api").name}`);
+        expect(look(next, [stray], {}).changes).toContain("api: replace api-stray");
+    });
+
+    test("after a switch the previous container still runs and nothing has to change", () => {
+        const next = changed("api");
+        const { running, slots } = steady(next);
+        expect(look(next, [...running, seen("api", declaredOf("api").name)], slots).changes).toEqual(keepAll);
+    });
+
+    test("a job that has run is kept, one that has not is started", () => {
+        const withJob = sampleRelease([sampleService("migrate", "job")]);
+        const { name } = declaredOf("migrate");
+        expect(look(withJob, [seen("migrate", name, "exited")], {}).changes).toEqual(["migrate: keep"]);
+        expect(look(withJob, [seen("migrate", name, "created")], {}).changes).toEqual(["migrate: start"]);
+    });
+
+    test("a running service that the release no longer has is removed; a stopped one is left to Pulumi", () => {
+        const { running, slots } = steady(release);
+        const old = [seen("mailer", "mailer-1"), seen("cron", "cron-1", "exited")];
+        expect(look(release, [...running, ...old], slots).removed).toEqual([
+            { service: "mailer", container: "mailer-1" },
+        ]);
+    });
+
+    test("containers of the project that are no service are left alone", () => {
+        const { running, slots } = steady(release);
+        const helper: Seen = { name: "sample-ledger", labels: { "plumbline.role": "ledger" }, state: "running" };
+        expect(look(release, [...running, helper], slots).removed).toEqual([]);
+    });
+
+    test("an edge that runs and is not the declared one is a previous edge", () => {
+        const running = [
+            seen("edge", "edge-old"),
+            seen("edge", declaredEdge.name),
+            seen("edge", "edge-older", "exited"),
+        ];
+        expect(look(release, running, {}).previousEdges).toEqual(["edge-old"]);
+    });
+});
