@@ -1,5 +1,5 @@
 /** Running `docker compose config`: the same text for the same files, whatever the machine and the shell. */
-import { execFile } from "node:child_process";
+import { type ExecFileException, execFile } from "node:child_process";
 import { devNull, homedir } from "node:os";
 import { join } from "node:path";
 import { PlumblineError } from "./errors.ts";
@@ -25,21 +25,17 @@ const timeoutMs = 30_000;
  *
  * The environment is emptied but for PATH and the place of Docker's own configuration, where the plugins are: HOME or
  * any other variable of the shell cannot come into the release. `.env` is not read, profiles are off.
- * @throws PlumblineError of category `baseline` with compose's own words
+ * @throws PlumblineError of category `baseline`, with compose's own words where it refuses the file
  */
 export async function composeConfig(call: ComposeCall): Promise<string> {
     const [program = "docker", ...first] = call.command;
     const options = ["-f", call.file, "-p", call.project, "--env-file", devNull, "config", "--format", "yaml"];
-    const { stdout, stderr } = await run(
+    const { failure, stdout, stderr } = await run(
         program,
         [...first, ...options, ...(call.lenient ? ["--no-consistency"] : [])],
-        {
-            cwd: call.projectDir,
-            env: { ...machineEnvironment(), ...call.variables },
-        },
-    ).catch((error: unknown) => {
-        throw composeError(call, error);
-    });
+        { cwd: call.projectDir, env: { ...machineEnvironment(), ...call.variables } },
+    );
+    if (failure !== null) throw composeError(call, failure, stderr);
     refuseUnsetVariables(call.file, stderr);
     refuseSearchPath(call.file, stdout);
     return stdout;
@@ -55,35 +51,40 @@ function machineEnvironment(): NodeJS.ProcessEnv {
     };
 }
 
+interface Outcome {
+    readonly failure: ExecFileException | null;
+    readonly stdout: string;
+    readonly stderr: string;
+}
+
 function run(
     program: string,
     args: readonly string[],
     options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
-): Promise<{ stdout: string; stderr: string }> {
-    return new Promise((resolve, reject) => {
+): Promise<Outcome> {
+    return new Promise((resolve) => {
         const limits = { timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024, encoding: "utf8" } as const;
-        execFile(program, [...args], { ...options, ...limits }, (error, stdout, stderr) => {
-            if (error === null) resolve({ stdout, stderr });
-            else reject(Object.assign(error, { stderr }));
+        execFile(program, [...args], { ...options, ...limits }, (failure, stdout, stderr) => {
+            resolve({ failure, stdout, stderr });
         });
     });
 }
 
-function composeError(call: ComposeCall, error: unknown): PlumblineError {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
-        return new PlumblineError("baseline", `${call.command.join(" ")} cannot be started in ${call.projectDir}.`, {
+function composeError(call: ComposeCall, failure: ExecFileException, stderr: string): PlumblineError {
+    if (failure.code === "ENOENT" || /^docker: (unknown command|'compose' is not)/.test(stderr)) {
+        return new PlumblineError("baseline", `${call.command.join(" ")} cannot be started.`, {
             remedy: "Run `npm run setup`, which installs compose.",
-            cause: error,
+            cause: failure,
         });
     }
-    const stderr = error instanceof Error && "stderr" in error ? String(error.stderr) : "";
     const words = stderr
         .split("\n")
         .filter((line) => line !== "" && !line.startsWith("time="))
         .join("\n  ");
-    return new PlumblineError("baseline", `${call.file} is refused by compose:\n  ${words || String(error)}`, {
+    const reason = failure.killed ? `no answer within ${timeoutMs / 1000} s` : words || failure.message;
+    return new PlumblineError("baseline", `${call.file} is refused by compose:\n  ${reason}`, {
         remedy: `Correct ${call.file}.`,
-        cause: error,
+        cause: failure,
     });
 }
 
