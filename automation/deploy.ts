@@ -6,6 +6,7 @@ import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
+import { renderSummary } from "../validation/report/summary.ts";
 import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
 import { type CommandContext, conclude, type Ending } from "./context.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
@@ -112,6 +113,14 @@ function interruptedEnding(context: CommandContext, error: unknown, extra: Deplo
         failure: { ...failure, remedy: `Run it again: npm run deploy -- --stack ${context.stack}` },
         extra,
     };
+}
+
+/** The summary of the rollout, as text for people; empty where there is none. */
+export function renderDeploy(result: DeployResult): string {
+    if (result.summary === null) return "";
+    const { stack, transaction, outcome } = result.summary;
+    const name = outcome === "committed" || outcome === "refused" ? "deployment" : "rollback";
+    return renderSummary(result.summary, [path.posix.join(reportFolder(stack), transaction, `${name}.json`)]);
 }
 
 /** The rollout's outcome in a stack's outputs; null where there is none yet. */

@@ -4,15 +4,11 @@ import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { describeError, PlumblineError } from "../release/errors.ts";
 import { exitCodes } from "../rollout/outcome.ts";
-import { renderSummary } from "../validation/report/summary.ts";
-import { deploy } from "./deploy.ts";
-import { destroy, renderDestroy } from "./destroy.ts";
 import { type CommandOptions, defaultStack, refuseGateSkipping } from "./options.ts";
-import { preview, renderPlan } from "./preview.ts";
 import { chooseView, plainView } from "./progress-view.ts";
 import { type CommandResult, lastLine } from "./result.ts";
-import { renderSecrets, secrets } from "./secrets.ts";
-import { renderStatus, status } from "./status.ts";
+
+// Each command is loaded when it is used: Pulumi's API takes a second, which --help and a mistyped word need not wait for.
 
 const exitCodeHelp = `
 Exit codes:
@@ -77,11 +73,12 @@ function buildProgram(finish: (exitCode: number) => void): Command {
     ])
         .option("--refresh", "ask the engine first what runs, and mend what has drifted")
         .action(async (options: CommonOptions & { refresh?: boolean }) => {
+            const { deploy, renderDeploy } = await import("./deploy.ts");
             const result = await deploy({
                 ...shared(options),
                 refresh: options.refresh ?? false,
             });
-            finish(report(options, result, result.summary === null ? "" : renderSummary(result.summary)));
+            finish(report(options, result, renderDeploy(result)));
         });
 
     command("preview", "Show what a deploy would change. Changes nothing.", [
@@ -92,6 +89,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         .option("--from-nothing", "plan against an empty stack with throw-away backend, passphrase and secrets")
         .option("--refresh", "ask the engine first what runs, so that drift shows")
         .action(async (options: CommonOptions & { fromNothing?: boolean; refresh?: boolean }) => {
+            const { preview, renderPlan } = await import("./preview.ts");
             const result = await preview({
                 ...shared(options),
                 fromNothing: options.fromNothing ?? false,
@@ -104,6 +102,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         "npm run status",
         "npm run status -- --stack staging --json",
     ]).action(async (options: CommonOptions) => {
+        const { renderStatus, status } = await import("./status.ts");
         const result = await status({ ...shared(options) });
         finish(report(options, result, result.outcome === "refused" ? "" : renderStatus(result)));
     });
@@ -116,6 +115,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         .option("--yes", "do not ask before deleting data")
         .action(async (options: CommonOptions & { volumes?: boolean; yes?: boolean }) => {
             if (options.volumes && !options.yes) await confirmDeletion(options.stack);
+            const { destroy, renderDestroy } = await import("./destroy.ts");
             const result = await destroy({
                 ...shared(options),
                 volumes: options.volumes ?? false,
@@ -129,6 +129,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
     ])
         .option("--rotate <name>", "give this secret a new value, and the keys signed with it")
         .action(async (options: CommonOptions & { rotate?: string }) => {
+            const { renderSecrets, secrets } = await import("./secrets.ts");
             const result = await secrets({
                 ...shared(options),
                 ...(options.rotate === undefined ? {} : { rotate: options.rotate }),
