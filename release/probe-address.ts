@@ -10,6 +10,7 @@ export function probeAddress(release: Release, engineAddress: string): { host: s
     const { probeHostIp, probePort } = release.edge;
     const anyAddress = probeHostIp === "0.0.0.0" || probeHostIp === "::" || probeHostIp === "";
     if (!anyAddress) return { host: probeHostIp, port: probePort };
-    const remote = /^tcp:\/\/\[?([^\]/]+?)\]?:\d+/.exec(engineAddress)?.[1];
-    return { host: remote ?? "127.0.0.1", port: probePort };
+    const [, remote] = /^(?:tcp|https?):\/\/(.+)$/.exec(engineAddress) ?? [];
+    if (remote === undefined) return { host: "127.0.0.1", port: probePort };
+    return { host: new URL(`http://${remote}`).hostname.replace(/^\[|\]$/g, ""), port: probePort };
 }
