@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { connectEngine, type Engine } from "../engine/docker.ts";
 import { EdgeControl } from "../engine/edge/edge.ts";
-import { describeError, PlumblineError } from "../release/errors.ts";
+import { describeError } from "../release/errors.ts";
 import { probeAddress } from "../release/probe-address.ts";
 import { redactor } from "../release/redact.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
@@ -189,8 +189,5 @@ function failureOf(error: unknown, outcome: RolloutOutcome, redact: (text: strin
             : outcome.previous === null
               ? "Everything that had been started was stopped again; data volumes are kept."
               : `Release ${outcome.previous} runs as before.`;
-    const text = `${describeError(first)}\n  ${left}\n  Evidence: ${outcome.evidence}`;
-    const category = first instanceof PlumblineError ? first.category : "rollback";
-    const remedy = first instanceof PlumblineError ? first.remedy : "see the evidence folder";
-    return new PlumblineError(category, redact(text), { remedy, cause: error });
+    return new Error(redact(`${describeError(first)}\n  ${left}\n  Evidence: ${outcome.evidence}`));
 }
