@@ -1,0 +1,144 @@
+/** What the `Credentials` resource generates, keeps, takes as given, and derives. */
+import { createHmac } from "node:crypto";
+import { describe, expect, test } from "@jest/globals";
+import { provider } from "../../../providers/credentials.provider.ts";
+import type { SecretSource } from "../../../release/types.ts";
+
+const sources: Record<string, SecretSource> = {
+    DB_PASSWORD: { type: "generate", length: 32 },
+    JWT_SECRET: { type: "generate", length: 48 },
+    ANON_KEY: { type: "jwt", role: "anon", signedWith: "JWT_SECRET" },
+    SERVICE_ROLE_KEY: { type: "jwt", role: "service_role", signedWith: "JWT_SECRET" },
+};
+const inputs = { sources, given: {}, version: 1 };
+
+type Inputs = Parameters<typeof provider.create>[0];
+type Outputs = Awaited<ReturnType<typeof provider.create>>["outs"];
+
+const created = async (change: Partial<Inputs> = {}): Promise<Outputs> =>
+    (await provider.create({ ...inputs, ...change })).outs;
+
+const updated = async (olds: Outputs, change: Partial<Inputs>): Promise<Record<string, string>> =>
+    (await provider.update("credentials", olds, { ...inputs, ...change })).outs.values;
+
+/** The claims of a key whose signature is right. */
+function claimsOf(token: string | undefined, secret: string | undefined): Record<string, unknown> {
+    const [head = "", body = "", signature] = (token ?? "").split(".");
+    const right = createHmac("sha256", secret ?? "")
+        .update(`${head}.${body}`)
+        .digest("base64url");
+    if (signature !== right) throw new Error("the signature is wrong");
+    return JSON.parse(Buffer.from(body, "base64url").toString("utf8")) as Record<string, unknown>;
+}
+
+describe("credentials", () => {
+    test("that nobody gave are generated, with the length that the baseline asks for [R05]", async () => {
+        const { values } = await created();
+        expect(Object.keys(values).sort()).toEqual(Object.keys(sources).sort());
+        expect(values.DB_PASSWORD).toMatch(/^[A-Za-z0-9]{32}$/);
+        expect(values.JWT_SECRET).toMatch(/^[A-Za-z0-9]{48}$/);
+        expect((await created()).values.DB_PASSWORD).not.toBe(values.DB_PASSWORD);
+    });
+
+    test("that are keys carry their role and are signed with the signing secret [R05]", async () => {
+        const { values } = await created();
+        expect(claimsOf(values.ANON_KEY, values.JWT_SECRET)).toEqual({
+            role: "anon",
+            iss: "plumbline",
+            iat: 1735689600,
+            exp: 2051222400,
+        });
+        expect(claimsOf(values.SERVICE_ROLE_KEY, values.JWT_SECRET)).toMatchObject({ role: "service_role" });
+        expect(() => claimsOf(values.ANON_KEY, "another secret")).toThrow("the signature is wrong");
+    });
+
+    test("are kept over updates", async () => {
+        const olds = await created();
+        expect(await updated(olds, {})).toEqual(olds.values);
+    });
+
+    test("are all new when the version is raised, and the keys with them", async () => {
+        const olds = await created();
+        const values = await updated(olds, { version: 2 });
+        for (const name of Object.keys(sources))
+            expect([name, values[name] === olds.values[name]]).toEqual([name, false]);
+        expect(claimsOf(values.ANON_KEY, values.JWT_SECRET)).toMatchObject({ role: "anon" });
+    });
+
+    test("that are added are the only new ones; those that are no longer asked for are gone", async () => {
+        const olds = await created();
+        const { DB_PASSWORD: _, ...rest } = sources;
+        const values = await updated(olds, { sources: { ...rest, REDIS_PASSWORD: { type: "generate", length: 20 } } });
+        const { DB_PASSWORD: gone, ...kept } = olds.values;
+        expect(values).toEqual({ ...kept, REDIS_PASSWORD: values.REDIS_PASSWORD });
+        expect(values.REDIS_PASSWORD).toMatch(/^[A-Za-z0-9]{20}$/);
+        expect(Object.values(values)).not.toContain(gone);
+    });
+
+    test("that are given win, at creation and over what was generated before", async () => {
+        const given = { DB_PASSWORD: "given-by-a-person" };
+        const olds = await created();
+        expect((await created({ given })).values.DB_PASSWORD).toBe("given-by-a-person");
+        expect(await updated(olds, { given })).toEqual({ ...olds.values, ...given });
+        expect((await updated({ ...olds, version: 0 }, { given })).DB_PASSWORD).toBe("given-by-a-person");
+    });
+
+    test("that are keys follow a signing secret that is given, unless they are given themselves", async () => {
+        const given = { JWT_SECRET: "a-given-secret-of-at-least-32-characters", SERVICE_ROLE_KEY: "a-given-key" };
+        const values = await updated(await created(), { given });
+        expect(claimsOf(values.ANON_KEY, given.JWT_SECRET)).toMatchObject({ role: "anon" });
+        expect(values.SERVICE_ROLE_KEY).toBe("a-given-key");
+    });
+
+    test("that are given no longer are generated, not kept as if they had been", async () => {
+        const olds = await created({ given: { DB_PASSWORD: "given-by-a-person" } });
+        const values = await updated(olds, {});
+        expect(values.DB_PASSWORD).toMatch(/^[A-Za-z0-9]{32}$/);
+        expect(values).toEqual({ ...olds.values, DB_PASSWORD: values.DB_PASSWORD });
+    });
+
+    test("that are signed with a secret nobody declares are refused by name", async () => {
+        const broken: Record<string, SecretSource> = { ANON_KEY: { type: "jwt", role: "anon", signedWith: "NOBODY" } };
+        await expect(created({ sources: broken })).rejects.toThrow(/ANON_KEY is signed with NOBODY/);
+    });
+
+    test("do not change on the way through check, read and delete", async () => {
+        const olds = await created();
+        expect(await provider.check(inputs, inputs)).toEqual({ inputs });
+        expect(await provider.read("credentials", olds)).toEqual({ id: "credentials", props: olds });
+        expect(await provider.delete("credentials", olds)).toBeUndefined();
+    });
+
+    test("are clean JSON, since an undefined member fails after the act", async () => {
+        const outs = await created();
+        expect(JSON.parse(JSON.stringify(outs))).toEqual(outs);
+        expect(Object.values(outs)).not.toContain(undefined);
+    });
+});
+
+describe("the plan of credentials", () => {
+    const changes = async (olds: Outputs, news: Partial<Inputs>) =>
+        (await provider.diff("credentials", olds, { ...inputs, ...news })).changes;
+
+    test("shows no change when nothing has changed, in whatever order it stands", async () => {
+        const olds = await created();
+        const reversed = Object.fromEntries(Object.entries(sources).reverse());
+        expect(await changes(olds, {})).toBe(false);
+        expect(await changes(olds, { sources: reversed })).toBe(false);
+    });
+
+    const seeded: readonly [string, Partial<Inputs>][] = [
+        ["the version is raised", { version: 2 }],
+        ["a secret is added", { sources: { ...sources, NEW: { type: "generate", length: 12 } } }],
+        ["a length is changed", { sources: { ...sources, DB_PASSWORD: { type: "generate", length: 33 } } }],
+        [
+            "a role is changed",
+            { sources: { ...sources, ANON_KEY: { type: "jwt", role: "other", signedWith: "JWT_SECRET" } } },
+        ],
+        ["a value is given", { given: { DB_PASSWORD: "given-by-a-person" } }],
+    ];
+    test.each(seeded)("shows a change when %s, and never a replacement", async (_, news) => {
+        const result = await provider.diff("credentials", await created(), { ...inputs, ...news });
+        expect(result).toEqual({ changes: true, deleteBeforeReplace: false });
+    });
+});
