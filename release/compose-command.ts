@@ -70,8 +70,11 @@ function run(
     });
 }
 
+/** What the Docker CLI says when it has no plugin `compose`, depending on its version. */
+const withoutPlugin = /Usage: +docker \[OPTIONS\] COMMAND|^docker: (unknown command|'compose' is not)/;
+
 function composeError(call: ComposeCall, failure: ExecFileException, stderr: string): PlumblineError {
-    if (failure.code === "ENOENT" || /^docker: (unknown command|'compose' is not)/.test(stderr)) {
+    if (failure.code === "ENOENT" || withoutPlugin.test(stderr)) {
         return new PlumblineError("baseline", `${call.command.join(" ")} cannot be started.`, {
             remedy: "Run `npm run setup`, which installs compose.",
             cause: failure,
