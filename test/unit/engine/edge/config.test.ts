@@ -1,0 +1,100 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+    defaultEdgePolicy,
+    renderEdgeConfig,
+    slotsOf,
+    structureOf,
+    withSlots,
+} from "../../../../engine/edge/config.ts";
+import { proxyHeader } from "../../../../engine/edge/probe-socket.ts";
+import { type EdgeSlots, emptySlots } from "../../../../engine/edge/slots.ts";
+import type { EdgeRelease, Listener } from "../../../../release/types.ts";
+
+const listener = (service: string, port: number, kind: Listener["kind"], protocol: Listener["protocol"]): Listener => ({
+    service,
+    port,
+    kind,
+    protocol,
+});
+
+const edge: EdgeRelease = {
+    revision: "r",
+    image: { kind: "built", reference: "edge", sourceDigest: "", context: "", dockerfile: "", args: {} },
+    listeners: [listener("api", 8000, "request", "http"), listener("my.db-x", 5432, "stateful", "tcp")],
+    gateways: [],
+    probePort: 19_000,
+    probeHostIp: "127.0.0.1",
+    networks: [{ network: "n", aliases: [] }],
+    configVolume: "v",
+};
+
+const slots: EdgeSlots = {
+    api: { a: "api-1", b: "api-2", active: "b", held: false, candidate: "api-1" },
+    "my.db-x": { a: "db-1", b: null, active: null, held: true, candidate: null },
+};
+
+describe("the slots", () => {
+    test("are the only difference between two configurations of one structure", () => {
+        const text = renderEdgeConfig(edge, {});
+        expect(withSlots(text, slots)).toBe(renderEdgeConfig(edge, slots));
+        expect(withSlots(renderEdgeConfig(edge, slots), {})).toBe(text);
+        expect(structureOf(text)).toBe(structureOf(renderEdgeConfig(edge, slots)));
+    });
+
+    test("can be read back from the text", () => {
+        expect(slotsOf(renderEdgeConfig(edge, slots))).toEqual(slots);
+        expect(slotsOf(renderEdgeConfig(edge, {}))).toEqual({ api: emptySlots, "my.db-x": emptySlots });
+    });
+});
+
+describe("the structure", () => {
+    test("differs when a listener, a number or a kind differs", () => {
+        const marks = [
+            renderEdgeConfig(edge, {}),
+            renderEdgeConfig({ ...edge, listeners: edge.listeners.slice(0, 1) }, {}),
+            renderEdgeConfig(edge, {}, { ...defaultEdgePolicy, holdMs: 10_000 }),
+            renderEdgeConfig(edge, {}, { ...defaultEdgePolicy, maxConnections: 10 }),
+        ].map(structureOf);
+        expect(new Set(marks).size).toBe(marks.length);
+    });
+
+    test("a held service waits as long as a hold may last, a request as long as a request may", () => {
+        const text = renderEdgeConfig(edge, {});
+        expect(text).toMatch(/backend my\.db-x_5432 from tcp\n {4}retries 120\n/);
+        expect(text).toMatch(/backend api_8000 from http\n {4}retries 20\n/);
+    });
+});
+
+describe("what one edge cannot tell apart", () => {
+    const refused = (changed: Partial<EdgeRelease>) => () => renderEdgeConfig({ ...edge, ...changed }, {});
+
+    test("two services on one port are refused with both names", () => {
+        const listeners = [listener("one", 80, "request", "http"), listener("two", 80, "request", "http")];
+        expect(refused({ listeners })).toThrow("Port 80 is used by service one and by service two");
+    });
+
+    test("a service on the probe listener's port is refused", () => {
+        expect(refused({ listeners: [listener("one", 19_000, "request", "http")] })).toThrow("probe listener");
+    });
+
+    test("several networks are refused by name", () => {
+        const networks = ["front", "back"].map((network) => ({ network, aliases: [] }));
+        expect(refused({ networks })).toThrow("several networks (front, back)");
+    });
+
+    test.each([
+        ["/storage v1", "no plain path"],
+        ["/x", "which api does not have"],
+    ])("a gateway's route %s is refused", (prefix, reason) => {
+        const routes = [{ prefix, service: "api", port: 9, stripPrefix: true }];
+        const gateways = [{ name: "g", port: 1, published: { hostIp: "127.0.0.1", port: 1 }, routes }];
+        expect(refused({ gateways })).toThrow(reason);
+    });
+});
+
+test("the PROXY header names the wanted service in its authority", () => {
+    const header = proxyHeader({ role: "candidate", service: "api", servicePort: 8000 });
+    expect(header.subarray(0, 12).toString("latin1")).toBe("\r\n\r\n\0\r\nQUIT\n");
+    expect(header.readUInt16BE(14)).toBe(header.length - 16);
+    expect(header.subarray(-"candidate.api.8000".length).toString()).toBe("candidate.api.8000");
+});
