@@ -16,33 +16,43 @@ const answerMs = 4_000;
 const localAuthorities = "/usr/local/share/ca-certificates";
 const trustedBundle = "/etc/ssl/certs/ca-certificates.crt";
 
-export function baseImage(paths: ToolPaths): Part {
+export function baseImage(paths: ToolPaths, reference: string = versions.baseImage): Part {
     return {
         name: "base-image",
-        title: `Image ${versions.baseImage}`,
+        title: `Image ${reference}`,
         why: "the base of every service image",
-        present: () => imageId(versions.baseImage),
+        present: () => imageId(reference),
         sources: [
             {
                 kind: "ordinary",
                 from: "pulled from Docker Hub, about 30 MB",
                 answers: () => registryAnswers(),
-                install: async () => {
-                    const log = path.join(paths.logs, "base-image.log");
-                    await run("docker", ["pull", versions.baseImage], { log, timeoutMs: makeMs });
-                },
+                install: () => pull(paths, reference),
             },
             {
                 kind: "registries",
                 from: "made from Debian's packages (mmdebstrap), about 1 min",
                 answers: async () => isDebianRoot(),
-                install: () => makeFromPackages(paths),
+                install: () => makeFromPackages(paths, reference),
             },
         ],
         remedy:
             "Give this machine access to Docker Hub, or run this once as root on Debian; or load the image by hand: " +
-            `docker load, docker tag … ${versions.baseImage}`,
+            `docker load, docker tag … ${reference}`,
     };
+}
+
+async function pull(paths: ToolPaths, reference: string): Promise<void> {
+    const options = { log: path.join(paths.logs, "base-image.log"), timeoutMs: makeMs };
+    const stand = process.env.PLUMBLINE_MIRROR;
+    if (stand === undefined) {
+        await run("docker", ["pull", reference], options);
+        return;
+    }
+    const there = `${new URL(stand).host}/library/${reference}`;
+    await run("docker", ["pull", there], options);
+    await run("docker", ["tag", there, reference], options);
+    await run("docker", ["image", "rm", there], options);
 }
 
 /** A registry that wants a log-in first is there all the same. */
@@ -56,7 +66,7 @@ async function registryAnswers(): Promise<boolean> {
     }
 }
 
-async function makeFromPackages(paths: ToolPaths): Promise<void> {
+async function makeFromPackages(paths: ToolPaths, reference: string): Promise<void> {
     const folder = path.join(paths.build, "base-image");
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
@@ -64,7 +74,7 @@ async function makeFromPackages(paths: ToolPaths): Promise<void> {
     const archive = path.join(folder, "root.tar");
     const tool = await mmdebstrap(paths, folder);
     await run("perl", [tool, ...mmdebstrapArguments(), versions.debianSuite, archive], { log, timeoutMs: makeMs });
-    await run("docker", ["import", "--change", 'CMD ["bash"]', archive, versions.baseImage], {
+    await run("docker", ["import", "--change", 'CMD ["bash"]', archive, reference], {
         log,
         timeoutMs: makeMs,
     });
