@@ -12,6 +12,7 @@ import type {
     BuiltImage,
     Dependency,
     HealthPolicy,
+    NetworkPolicy,
     Probe,
     Release,
     ServiceImage,
@@ -60,6 +61,8 @@ export async function freezeRelease(
         secretVersions: versions,
         ...(supabase === undefined ? {} : { supabase: supabaseOf(supabase, baseline, settings) }),
         health: healthPolicy(settings),
+        network: networkPolicy(settings),
+        drainMs: Math.round(settings.drainSeconds * 1000),
     };
     return { id: hashOf(content, 12), ...content };
 }
@@ -157,6 +160,19 @@ function healthPolicy({ health }: Settings): HealthPolicy {
         successThreshold: health.successThreshold,
         failureThreshold: health.failureThreshold,
         backoffFactor: health.backoffFactor,
+    };
+}
+
+function networkPolicy({ network }: Settings): NetworkPolicy {
+    return {
+        timeoutMs: Math.round(network.timeoutSeconds * 1000),
+        retry: {
+            attempts: network.retries + 1,
+            firstDelayMs: Math.round(network.initialDelaySeconds * 1000),
+            factor: network.backoffFactor,
+            maxDelayMs: Math.round(network.longestDelaySeconds * 1000),
+            jitter: network.jitter,
+        },
     };
 }
 

@@ -109,11 +109,15 @@ export const settingsSchema = z.strictObject({
     }),
     network: z.strictObject({
         retries: setting(z.int().min(0).max(100), "count", "Repeats of a call that failed in the network.", {
-            every: 3,
+            every: 5,
         }),
-        timeoutSeconds: setting(z.number().min(0.1).max(3600), "s", "Longest time for one call.", { every: 10 }),
-        initialDelaySeconds: setting(seconds(), "s", "Wait before the first repeat.", { every: 0.5 }),
+        timeoutSeconds: setting(z.number().min(0.1).max(3600), "s", "Longest silence of one call.", { every: 30 }),
+        initialDelaySeconds: setting(seconds(), "s", "Wait before the first repeat.", { every: 0.2 }),
         backoffFactor: setting(factor(), "factor", "Growth of the wait from one repeat to the next.", { every: 2 }),
+        longestDelaySeconds: setting(seconds(), "s", "No wait is longer than this.", { every: 5 }),
+        jitter: setting(z.number().min(0).max(1), "share", "Part of a wait that chance may add or take away.", {
+            every: 0.3,
+        }),
     }),
     drainSeconds: setting(seconds(), "s", "Longest time for open requests to end before a service is stopped.", {
         every: 30,

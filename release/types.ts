@@ -259,6 +259,25 @@ export interface Release {
     readonly supabase?: SupabaseRelease;
     /** The numbers that steer probes and start-up, frozen so that a rollback uses the same. */
     readonly health: HealthPolicy;
+    /** How calls to the engine are repeated (R21): what `connectEngine` takes. */
+    readonly network: NetworkPolicy;
+    /** Longest time for open requests to end before something is stopped. */
+    readonly drainMs: number;
+}
+
+/** R21, times in milliseconds. */
+export interface NetworkPolicy {
+    /** Longest silence of one call. */
+    readonly timeoutMs: number;
+    readonly retry: {
+        /** Tries in all, the first one included. */
+        readonly attempts: number;
+        readonly firstDelayMs: number;
+        readonly factor: number;
+        readonly maxDelayMs: number;
+        /** Share of a wait that chance may add or take away, 0 to 1. */
+        readonly jitter: number;
+    };
 }
 
 /** R32, times in milliseconds. */

@@ -212,6 +212,16 @@ describe("revisions and the release id", () => {
         }
     });
 
+    test("the numbers of the stack stand in the release, in milliseconds [R21] [R32]", async () => {
+        const made = await release({}, { network: '{"retries":2,"initialDelaySeconds":0.5}', drainSeconds: "7.5" });
+        expect(made.network).toEqual({
+            timeoutMs: 30_000,
+            retry: { attempts: 3, firstDelayMs: 500, factor: 2, maxDelayMs: 5000, jitter: 0.3 },
+        });
+        expect(made.health).toMatchObject({ initialDelayMs: 10_000, intervalMs: 5000, retries: 3 });
+        expect(made.drainMs).toBe(7500);
+    });
+
     test("a new version of the credentials changes exactly the services that use a secret", async () => {
         const [before, after] = [await release(), await release({}, { credentialsVersion: "2" })];
         expect(revisions(after).web).toBe(revisions(before).web);

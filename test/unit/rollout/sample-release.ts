@@ -117,6 +117,11 @@ export function sampleRelease(
             failureThreshold: 3,
             backoffFactor: 2,
         },
+        network: {
+            timeoutMs: 30_000,
+            retry: { attempts: 6, firstDelayMs: 200, factor: 2, maxDelayMs: 5_000, jitter: 0.3 },
+        },
+        drainMs: 30_000,
         ...change,
     };
 }
