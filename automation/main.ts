@@ -13,7 +13,7 @@ import { type CommandResult, lastLine } from "./result.ts";
 const exitCodeHelp = `
 Exit codes:
   0   committed, or nothing to do
-  10  rolled back: the previous release runs, proven
+  10  rolled back: the stack is as it was before
   20  rollback failed, or stopped half way: a person is needed
   30  refused before any change
   64  wrong usage`;
@@ -156,13 +156,16 @@ function report(options: CommonOptions, result: CommandResult, body: string): nu
     return result.exitCode;
 }
 
-/** The failure complete: message, every diagnostic that it does not hold, the next step. */
+/** The failure complete: message, every diagnostic that says more, the next step. */
 function failureText({ failure, diagnostics }: CommandResult): string {
     if (failure === null) return "";
     const about = failure.service === null ? failure.category : `${failure.category}, ${failure.service}`;
+    const next = failure.remedy === null ? "" : `\n  Next: ${failure.remedy}`;
+    const summary = `Error: ${failure.message} [${about}]${next}`;
     const more = diagnostics.filter((text) => !failure.message.includes(text));
-    const next = failure.remedy === null ? [] : [`  Next: ${failure.remedy}`];
-    return [`Error: ${failure.message} [${about}]`, ...more, ...next].join("\n");
+    // A diagnostic that holds the whole failure takes its place.
+    const isRepeated = more.some((text) => text.includes(failure.message) && text.includes(failure.remedy ?? ""));
+    return isRepeated ? `Error: ${more.join("\n")}` : [summary, ...more].join("\n");
 }
 
 /**

@@ -31,11 +31,12 @@ const nouns: Readonly<Record<string, string>> = {
     "docker:index/network:Network": "network",
     "docker:index/volume:Volume": "volume",
     "docker:index/remoteImage:RemoteImage": "image",
-    "command:local:Command": "image build",
-    "pulumi-nodejs:dynamic:Resource": "step",
+    "command:local:Command": "image",
 };
 
-const verbs: Readonly<Record<string, readonly [doing: string, done: string]>> = {
+type Verb = readonly [doing: string, done: string];
+
+const verbs: Readonly<Record<string, Verb>> = {
     create: ["creating", "created"],
     update: ["updating", "updated"],
     delete: ["deleting", "deleted"],
@@ -46,6 +47,18 @@ const verbs: Readonly<Record<string, readonly [doing: string, done: string]>> = 
     refresh: ["asking the engine about", "asked the engine about"],
 };
 
+/** What happens to a resource of a type, in words; null for what is not told. */
+function wordsFor(op: string, type: string): Verb | null {
+    const verb = verbs[op];
+    if (!verb || /^(pulumi|plumbline):/.test(type)) return null;
+    // Our dynamic resources are the acts of a deploy, not things.
+    if (type === "pulumi-nodejs:dynamic:Resource") return op === "delete" ? ["ending", "ended"] : ["running", "done"];
+    const builds = type === "command:local:Command" && op !== "delete";
+    const [doing, done] = builds ? ["building", "built"] : verb;
+    const noun = nouns[type] ?? type.slice(type.lastIndexOf(":") + 1);
+    return [`${doing} ${noun}`, `${done} ${noun}`];
+}
+
 /**
  * The progress in one of Pulumi's engine events; null where it tells a person nothing (unchanged resources, components,
  * providers, diagnostics, which are told at the end).
@@ -54,15 +67,14 @@ export function fromEngineEvent(event: EngineEvent): ProgressEvent | null {
     const step = event.resourcePreEvent ?? event.resOutputsEvent ?? event.resOpFailedEvent;
     if (!step) return null;
     const { op, urn, type } = step.metadata;
-    const verb = verbs[op];
+    const words = wordsFor(op, type);
     const subject = nameOfUrn(urn);
-    const isOwn = type in nouns || !/^(pulumi:|plumbline:)/.test(type);
-    if (!verb || subject === null || !isOwn) return null;
-    const noun = nouns[type] ?? type.slice(type.lastIndexOf(":") + 1);
+    if (words === null || subject === null) return null;
+    const [doing, done] = words;
     const at = new Date(event.timestamp * 1000).toISOString();
-    if (event.resOpFailedEvent) return { at, subject, state: "failed", text: `${verb[0]} ${noun} failed` };
-    if (event.resourcePreEvent) return { at, subject, state: "working", text: `${verb[0]} ${noun}` };
-    return { at, subject, state: "done", text: `${verb[1]} ${noun}` };
+    if (event.resOpFailedEvent) return { at, subject, state: "failed", text: `${doing}: failed` };
+    if (event.resourcePreEvent) return { at, subject, state: "working", text: doing };
+    return { at, subject, state: "done", text: done };
 }
 
 const timelineStates: Readonly<Record<TimelineEvent["event"], ProgressState>> = {
@@ -102,6 +114,9 @@ export function advance(progress: Progress, event: ProgressEvent): Progress {
     return next;
 }
 
+/** Wide enough for services and containers; longer names push the text aside. */
+const nameWidth = 24;
+
 const marks: Readonly<Record<ProgressState, string>> = {
     working: "…",
     done: "✔",
@@ -115,7 +130,7 @@ const marks: Readonly<Record<ProgressState, string>> = {
 export function plainLine(event: ProgressEvent): string | null {
     if (event.state === "log") return null;
     const text = event.text.split("\n", 1)[0] ?? "";
-    return `${event.at.slice(11, 19)} ${marks[event.state]} ${event.subject.padEnd(24)} ${text}`;
+    return `${event.at.slice(11, 19)} ${marks[event.state]} ${event.subject.padEnd(nameWidth)} ${text}`;
 }
 
 /**
@@ -132,7 +147,7 @@ export function terminalLines(progress: Progress, now: number, columns: number, 
         const elapsed =
             subject.state === "working" ? ` ${Math.max(0, Math.round((now - subject.since) / 1000))} s` : "";
         const text = subject.text.split("\n", 1)[0] ?? "";
-        return cut(`${marks[subject.state]} ${name.padEnd(24)} ${text}${elapsed}`, columns);
+        return cut(`${marks[subject.state]} ${name.padEnd(nameWidth)} ${text}${elapsed}`, columns);
     });
     if (folded > 0) lines.unshift(cut(`✔ ${done.length} finished`, columns));
     return lines;

@@ -32,7 +32,16 @@ export function pulumiFailure(error: unknown, diagnostics: Diagnostics): Failure
     if (!(error instanceof CommandError)) return failureOf(error);
     const errors = diagnostics.errors();
     const message = errors.length > 0 ? errors.join("\n\n") : commandText(error);
-    return ownFailure(message) ?? { category: "pulumi", message, remedy: null, service: null };
+    return (
+        ownFailure(message) ??
+        passphraseFailure(message) ?? { category: "pulumi", message, remedy: null, service: null }
+    );
+}
+
+function passphraseFailure(message: string): Failure | null {
+    if (!/passphrase must be set|incorrect passphrase/.test(message)) return null;
+    const remedy = "Set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the passphrase of this stack.";
+    return { category: "settings", message, remedy, service: null };
 }
 
 /** The failure in a text that one of our errors formatted, as in `… [baseline, api]\n  Next: …`; null where there is none. */

@@ -70,7 +70,7 @@ export function exitCodeOf(outcome: CommandOutcome): number {
 
 const words: Readonly<Record<CommandOutcome, string>> = {
     committed: "committed",
-    "rolled-back": "rolled back: the previous release runs, proven",
+    "rolled-back": "rolled back: as it was before",
     "rollback-failed": "ROLLBACK FAILED: the stack needs a person",
     refused: "refused before any change",
     unchanged: "nothing to do",
@@ -83,9 +83,9 @@ const words: Readonly<Record<CommandOutcome, string>> = {
 };
 
 /** The last line of every command: outcome, release id, duration, where the evidence is. */
-export function lastLine(result: CommandResult, outcomeText: string = words[result.outcome]): string {
+export function lastLine(result: CommandResult): string {
     return [
-        `${result.stack}: ${outcomeText}`,
+        `${result.stack}: ${words[result.outcome]}`,
         `release ${result.release ?? "none"}`,
         formatDuration(result.durationMs),
         `evidence: ${result.evidence ?? "none"}`,

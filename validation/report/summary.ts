@@ -4,7 +4,7 @@ import type { Outcome, RolloutOutcome, ServiceOutcome } from "../../rollout/outc
 
 const headings: Readonly<Record<Outcome, string>> = {
     committed: "runs, proven healthy",
-    "rolled-back": "was rolled back; the previous release runs",
+    "rolled-back": "was rolled back; the stack is as it was before",
     "rollback-failed": "could not be rolled back; the stack needs a person",
     refused: "was refused before any change",
 };
@@ -30,16 +30,13 @@ export function renderTable(rows: readonly (readonly string[])[]): string[] {
  * @param files paths of what was written about it, relative to the project folder
  */
 export function renderSummary(outcome: RolloutOutcome, files: readonly string[] = []): string {
-    const lines = [
-        `${outcome.stack}: release ${outcome.release} ${headings[outcome.outcome]}`,
-        "",
-        ...renderTable([
-            ["SERVICE", "KIND", "HEALTH", "ADDRESS", "REVISION", "IMAGE", "CHANGED"],
-            ...outcome.services.map(serviceRow),
-        ]),
-    ];
+    const lines = [`${outcome.stack}: release ${outcome.release} ${headings[outcome.outcome]}`];
+    if (outcome.services.length > 0) {
+        const header = ["SERVICE", "KIND", "HEALTH", "ADDRESS", "REVISION", "IMAGE", "CHANGED"];
+        lines.push("", ...renderTable([header, ...outcome.services.map(serviceRow)]));
+    }
     const gateways = Object.entries(outcome.gateways);
-    if (gateways.length > 0) {
+    if (gateways.length > 0 && outcome.services.length > 0) {
         lines.push("", ...renderTable(gateways.map(([name, address]) => [`gateway ${name}`, address])));
     }
     lines.push(
