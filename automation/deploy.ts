@@ -120,7 +120,9 @@ export function renderDeploy(result: DeployResult): string {
     if (result.summary === null) return "";
     const { stack, transaction, outcome } = result.summary;
     const name = outcome === "committed" || outcome === "refused" ? "deployment" : "rollback";
-    return renderSummary(result.summary, [path.posix.join(reportFolder(stack), transaction, `${name}.json`)]);
+    const heading = result.outcome === "unchanged" ? "Nothing was changed. The rollout that made what runs:\n\n" : "";
+    const report = path.posix.join(reportFolder(stack), transaction, `${name}.json`);
+    return `${heading}${renderSummary(result.summary, [report])}`;
 }
 
 /** The rollout's outcome in a stack's outputs; null where there is none yet. */

@@ -81,11 +81,14 @@ async function planOf(
     return { release: plannedRelease(events), extra };
 }
 
+/** Pulumi's words for steps that look and change nothing. */
+const unchanging: ReadonlySet<string> = new Set(["same", "read", "refresh"]);
+
 /** The changes among an operation's events, in their order; unchanged resources and mere groups are left out. */
 export function plannedChanges(events: readonly EngineEvent[]): PlannedChange[] {
     return events.flatMap((event) => {
         const metadata = event.resourcePreEvent?.metadata;
-        if (!metadata || metadata.op === "same" || metadata.op === "read") return [];
+        if (!metadata || unchanging.has(metadata.op)) return [];
         const name = nameOfUrn(metadata.urn);
         if (name === null || /^(pulumi|plumbline):/.test(metadata.type)) return [];
         const diffs = metadata.diffs ?? Object.keys(metadata.detailedDiff ?? {});
@@ -107,7 +110,7 @@ export function plannedRelease(events: readonly EngineEvent[]): string | null {
 /** The services whose container a plan creates: resources are named `<service>-<revision>`. */
 export function changedServices(plan: readonly PlannedChange[]): string[] {
     const names = plan
-        .filter((change) => change.type === "docker:index/container:Container" && change.op !== "delete")
+        .filter((change) => change.type === "docker:index/container:Container" && /^(create|replace)/.test(change.op))
         .map((change) => change.name.replace(/-[0-9a-f]{8}$/, ""));
     return [...new Set(names)];
 }

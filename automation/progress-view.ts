@@ -48,7 +48,9 @@ export function terminalView(stream: ViewStream, now: () => number = Date.now): 
     let progress: Progress = new Map();
     let drawn = 0;
     const draw = () => {
-        const lines = terminalLines(progress, now(), (stream.columns ?? 80) - 1, Math.max(4, (stream.rows ?? 24) - 4));
+        // Some terminals say 0 where they do not know their size.
+        const [columns, rows] = [stream.columns || 80, stream.rows || 24];
+        const lines = terminalLines(progress, now(), columns - 1, Math.max(4, rows - 4));
         stream.write(`${erase(drawn)}${lines.map((line) => `${line}\n`).join("")}`);
         drawn = lines.length;
     };

@@ -43,8 +43,6 @@ const verbs: Readonly<Record<string, Verb>> = {
     replace: ["replacing", "replaced"],
     "create-replacement": ["replacing", "replaced"],
     "delete-replaced": ["deleting the replaced", "deleted the replaced"],
-    read: ["reading", "read"],
-    refresh: ["asking the engine about", "asked the engine about"],
 };
 
 /** What happens to a resource of a type, in words; null for what is not told. */
@@ -60,7 +58,7 @@ function wordsFor(op: string, type: string): Verb | null {
 }
 
 /**
- * The progress in one of Pulumi's engine events; null where it tells a person nothing (unchanged resources, components,
+ * The progress in one of Pulumi's engine events; null where it tells a person nothing (resources that stay or are only looked at, components,
  * providers, diagnostics, which are told at the end).
  */
 export function fromEngineEvent(event: EngineEvent): ProgressEvent | null {

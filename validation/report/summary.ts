@@ -66,6 +66,7 @@ function serviceRow(service: ServiceOutcome): string[] {
 }
 
 function health(service: ServiceOutcome): string {
+    if (service.readyAfterMs === 0 && service.probeMs === 0) return "not touched";
     const probe = `probe ${Math.round(service.probeMs)} ms`;
     return service.readyAfterMs === 0 ? `healthy, ${probe}` : `ready in ${seconds(service.readyAfterMs)}, ${probe}`;
 }

@@ -22,6 +22,7 @@ const events = [
     planned("create", "pulumi:pulumi:Stack", "plumbline-local"),
     planned("create", "plumbline:components:Edge", "edge"),
     planned("same", container, "redis-11111111"),
+    planned("refresh", container, "redis-11111111"),
     planned("create", container, "api-3f9c1a2b"),
     planned("delete", container, "worker-22222222"),
     planned("update", "pulumi-nodejs:dynamic:Resource", "rollout", ["release"]),

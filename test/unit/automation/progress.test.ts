@@ -51,6 +51,12 @@ describe("an engine event", () => {
     });
 });
 
+test("our own acts and image builds are told as such", () => {
+    const of = (type: string) => fromEngineEvent(engineEvent("resourcePreEvent", "create", type))?.text;
+    expect(of("pulumi-nodejs:dynamic:Resource")).toBe("running");
+    expect(of("command:local:Command")).toBe("building image");
+});
+
 describe("plain lines", () => {
     test("say time, subject, what happened and how long it took", () => {
         const done = fromTimelineEvent(timelineEvent("step-done", { message: "ready", durationMs: 1500 }));
@@ -129,6 +135,14 @@ describe("the view", () => {
         view.end();
         expect(stream.written[0]).toBe("… api                      starting 0 s\n");
         expect(stream.written[1]).toBe("\u001b[1A\u001b[J✔ api                      ready\n");
+    });
+
+    test("draws on a terminal that does not know its size", () => {
+        const stream = { ...streamOf(true), columns: 0, rows: 0 };
+        const view = terminalView(stream, () => Date.parse(at));
+        view.event(event);
+        view.end();
+        expect(stream.written[0]).toContain("starting");
     });
 
     test("keeps a note above the block", () => {

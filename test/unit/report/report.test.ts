@@ -29,6 +29,13 @@ report            infrastructure/reports/local/tx-1/deployment.json
         );
     });
 
+    test("does not call healthy what was not looked at", () => {
+        const services = outcome.services.map((service) => ({ ...service, readyAfterMs: 0, probeMs: 0 }));
+        const text = renderSummary({ ...outcome, services });
+        expect(text).toContain("not touched");
+        expect(text).not.toMatch(/api .*healthy/);
+    });
+
     test("of an undone rollout says so first", () => {
         expect(renderSummary({ ...outcome, outcome: "rolled-back" })).toMatch(
             /^local: release 0123456789ab was rolled back/,
