@@ -1,6 +1,8 @@
 """Runs the server. A stop signal lets the requests in flight end first."""
 
 import logging
+import signal
+import sys
 
 import uvicorn
 
@@ -11,6 +13,10 @@ from .config import load_config
 def main() -> None:
     config = load_config()
     logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    # uvicorn has handlers of its own while it serves, and afterwards raises the signal again for these: a stop that was
+    # asked for is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(config),
         host="0.0.0.0",

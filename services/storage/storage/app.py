@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,7 +74,11 @@ def create_app(config: Config) -> ASGIApp:
     app = Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        exception_handlers={errors.StorageError: _storage_error, HTTPException: _http_error},
+        exception_handlers={
+            errors.StorageError: _storage_error,
+            HTTPException: _http_error,
+            Exception: _unexpected,
+        },
     )
     return RequestLog(app)
 
@@ -96,8 +100,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return JSONResponse(body, 404)
 
 
+async def _unexpected(_: Request, __: Exception) -> Response:
+    return errors.internal().response()
+
+
 class RequestLog:
-    """One line a request, without its query (a signed URL's token is a secret), and an answer for what went wrong."""
+    """One line a request, without its query (a signed URL's token is a secret), and the trace of what went wrong."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -107,22 +115,27 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         begun = time.monotonic()
+        path = scope["raw_path"].decode("latin-1").partition("?")[0]
         status = 0
+        whole = False
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, whole
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif message["type"] == "http.response.body":
+                whole = not message.get("more_body", False)
             await send(message)
 
         try:
             await self._app(scope, receive, watch)
+        except ClientDisconnect:
+            log.debug("%s %s: the client went away", scope["method"], path)
         except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            if status != 0:
+            log.exception("%s %s failed", scope["method"], path)
+            if not whole:
+                # The server then cuts the connection, so that half an answer does not pass for a whole one.
                 raise
-            await errors.internal().response()(scope, receive, watch)
         finally:
-            quiet = scope["path"] in ("/health", "/status")
-            level = logging.DEBUG if quiet else logging.INFO
-            log.log(level, "%s %s %d %.0f ms", scope["method"], scope["path"], status, (time.monotonic() - begun) * 1000)
+            level = logging.DEBUG if path in ("/health", "/status") else logging.INFO
+            log.log(level, "%s %s %d %.0f ms", scope["method"], path, status, (time.monotonic() - begun) * 1000)

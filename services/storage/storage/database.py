@@ -63,10 +63,8 @@ class Database:
         while True:
             try:
                 return await self._once(work, caller, request)
-            except ValueError as error:
-                # asyncpg's own word for an argument that does not fit its column, such as a number of 20 digits.
-                if not isinstance(error, asyncpg.InterfaceError):
-                    raise
+            except asyncpg.DataError as error:
+                # A value that does not fit its column, such as a number of 20 digits.
                 raise errors.invalid_request("a value is out of range") from error
             except STRANGE as error:
                 # Another database than the one this pool was opened on: restored, or made anew.
