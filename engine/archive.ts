@@ -34,7 +34,7 @@ export async function fileList(source: Readable): Promise<ListedFile[]> {
     for await (const entry of unpack(source)) {
         const { name, size, mode, type } = entry.header;
         if (type === "file") {
-            files.push({ name: name.slice(name.indexOf("/") + 1), size: size ?? 0, mode: mode ?? 0 });
+            files.push({ name: name.slice(name.indexOf("/") + 1), size: size ?? 0, mode: (mode ?? 0) & 0o7777 });
         }
         entry.resume();
     }

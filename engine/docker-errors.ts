@@ -16,7 +16,7 @@ export function wasNotReached(error: unknown): boolean {
 export function mayPass(error: unknown): boolean {
     const code = field(error, "code");
     if (unreached.has(code) || broken.has(code) || passing.has(statusOf(error))) return true;
-    return error instanceof Error && error.message.includes("socket hang up");
+    return field(error, "message").includes("socket hang up");
 }
 
 /** The engine's HTTP status; 0 when the error is not its answer. */
@@ -32,7 +32,7 @@ function field(error: unknown, name: string): string {
 
 /** The engine's own words, without the HTTP decoration of the client. */
 function words(error: unknown): string {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = field(error, "message") || String(error);
     return text.replace(/^\(HTTP code \d+\) .*? - /, "").trim();
 }
 

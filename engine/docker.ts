@@ -210,7 +210,8 @@ export class Engine {
     }
 
     /**
-     * Follows from the start of the container until it ends or the signal says so; both end it without an error.
+     * Follows from the start of the container until it ends or the signal says so; both end it without an error. The
+     * engine may keep back a very last line that has no line end; `logs` has it.
      *
      * @param options.sinceMs epoch milliseconds from which lines count; the engine knows whole seconds
      */
@@ -324,7 +325,7 @@ export class Engine {
                 const archive = await this.quick.getContainer(containerId).getArchive({ path });
                 return await read(archive as Readable);
             } catch (error) {
-                if (statusOf(error) === 404 && !/no such container/i.test(String(error))) return undefined;
+                if (statusOf(error) === 404 && /could not find the file/i.test(String(error))) return undefined;
                 throw error;
             }
         });

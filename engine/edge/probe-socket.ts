@@ -84,9 +84,9 @@ const unreachable = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENO
 
 /** Whether a failure says something of the way to the edge and nothing of the service behind it. */
 export function isEdgeUnreachable(error: unknown): boolean {
-    for (let each: unknown = error; each instanceof Error; each = each.cause) {
-        if ("code" in each && typeof each.code === "string" && unreachable.has(each.code)) return true;
+    for (let each = error; typeof each === "object" && each !== null; each = "cause" in each ? each.cause : undefined) {
         if (each instanceof PlumblineError && each.message.startsWith("The edge's probe listener")) return true;
+        if ("code" in each && typeof each.code === "string" && unreachable.has(each.code)) return true;
     }
     return false;
 }

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import Docker from "dockerode";
 import { Client, request } from "undici";
-import { connectEngine, type Engine } from "../../../engine/docker.ts";
+import { type CreateOptions, connectEngine, type Engine } from "../../../engine/docker.ts";
 import { probeListenerPort, renderEdgeConfig } from "../../../engine/edge/config.ts";
 import { EdgeControl } from "../../../engine/edge/edge.ts";
 import type { ProbeTarget } from "../../../engine/edge/probe-socket.ts";
@@ -13,11 +13,12 @@ import type { EdgeRelease, Gateway, Listener } from "../../../release/types.ts";
 
 export const edgeImage = "plumbline-test/edge:test";
 
-/** Builds the edge's image; the engine's cache makes it cheap when nothing has changed. */
-export async function buildEdgeImage(): Promise<void> {
-    const context = new URL("../../../services/edge/", import.meta.url).pathname;
+/** Builds one of the project's images; the engine's cache makes it cheap when nothing has changed. */
+export async function buildImage(service: string): Promise<string> {
+    const context = new URL(`../../../services/${service}/`, import.meta.url).pathname;
+    const reference = `plumbline-test/${service}:test`;
     const docker = new Docker();
-    const progress = await docker.buildImage({ context, src: await readdir(context) }, { t: edgeImage });
+    const progress = await docker.buildImage({ context, src: await readdir(context) }, { t: reference });
     await new Promise<void>((resolve, reject) => {
         docker.modem.followProgress(progress, (error: Error | null, events: { error?: string }[]) => {
             const failed = error?.message ?? events.find((event) => event.error !== undefined)?.error;
@@ -25,6 +26,7 @@ export async function buildEdgeImage(): Promise<void> {
             else reject(new Error(failed));
         });
     });
+    return reference;
 }
 
 /** A service that answers every request with its name and what it was asked. */
@@ -80,7 +82,7 @@ export class Stage {
     }
 
     async open(): Promise<void> {
-        await buildEdgeImage();
+        await buildImage("edge");
         await this.engine.createNetwork(this.network, this.labels);
         await this.engine.createVolume(this.volume, this.labels);
         const ports = [...this.release.listeners, ...this.release.gateways].map(({ port }) => port);
@@ -106,18 +108,26 @@ export class Stage {
 
     /** Creates a service, started unless told otherwise; its answers carry `body`, as in `,"status":"ok"`. */
     async service(name: string, port: number, options: { start?: boolean; body?: string } = {}): Promise<Service> {
+        const service = await this.create(name, {
+            image: edgeImage,
+            entrypoint: ["haproxy", "-W", "-f", "/tmp/service.cfg"],
+        });
+        const content = sayingWhoItIs(name, port, options.body ?? "");
+        await this.engine.putFiles(service.id, "/tmp", [{ name: "service.cfg", content }]);
+        if (options.start !== false) await this.engine.start(service.id);
+        return service;
+    }
+
+    /** Creates any container on the stage's network. */
+    async create(name: string, options: CreateOptions): Promise<Service> {
         const container = `${name}-${this.mark}`;
         const id = await this.engine.create({
+            ...options,
             name: container,
-            image: edgeImage,
             labels: this.labels,
-            entrypoint: ["haproxy", "-W", "-f", "/tmp/service.cfg"],
             networks: [{ network: this.network }],
         });
         this.containers.push(id);
-        const content = sayingWhoItIs(name, port, options.body ?? "");
-        await this.engine.putFiles(id, "/tmp", [{ name: "service.cfg", content }]);
-        if (options.start !== false) await this.engine.start(id);
         return { id, container };
     }
 
