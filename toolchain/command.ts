@@ -78,7 +78,11 @@ function endTogether(child: ChildProcess): () => void {
 /** The standard output of a short program, or undefined when it fails, is not there or takes too long. */
 export function ask(program: string, args: readonly string[], timeoutMs: number): Promise<string | undefined> {
     return new Promise((resolve) => {
-        const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"], timeout: timeoutMs });
+        const child = spawn(program, args, {
+            stdio: ["ignore", "pipe", "ignore"],
+            env: process.env,
+            timeout: timeoutMs,
+        });
         let stdout = "";
         child.stdout.on("data", (data: Buffer) => {
             stdout += data;

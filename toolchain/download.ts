@@ -84,10 +84,15 @@ export async function download(
         renameSync(draft, target);
     } catch (error) {
         if (abort.signal.aborted) throw abort.signal.reason;
-        if (error instanceof TypeError) throw new Error(`${url} was cut off or cannot be reached`, { cause: error });
+        if (isNetworkFailure(error)) throw new Error(`${url} was cut off or cannot be reached`, { cause: error });
         throw error;
     } finally {
         clearTimeout(timer);
         rmSync(draft, { force: true });
     }
+}
+
+/** `fetch` reports every failure of the network as a TypeError, whose cause says more. */
+function isNetworkFailure(error: unknown): boolean {
+    return typeof error === "object" && error !== null && "name" in error && error.name === "TypeError";
 }

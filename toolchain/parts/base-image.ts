@@ -73,7 +73,7 @@ async function makeFromPackages(paths: ToolPaths, reference: string): Promise<vo
     const log = path.join(paths.logs, "base-image.log");
     const archive = path.join(folder, "root.tar");
     const tool = await mmdebstrap(paths, folder);
-    await run("perl", [tool, ...mmdebstrapArguments(), versions.debianSuite, archive], { log, timeoutMs: makeMs });
+    await run("perl", [tool, ...mmdebstrapArguments(tool), versions.debianSuite, archive], { log, timeoutMs: makeMs });
     await run("docker", ["import", "--change", 'CMD ["bash"]', archive, reference], {
         log,
         timeoutMs: makeMs,
@@ -90,12 +90,14 @@ async function mmdebstrap(paths: ToolPaths, folder: string): Promise<string> {
 }
 
 /** Small as the official image: no documentation, translations, package lists or logs. */
-function mmdebstrapArguments(): string[] {
+function mmdebstrapArguments(tool: string): string[] {
     const left = ["doc/*", "info/*", "lintian/*", "linda/*", "locale/*", "man/*", "groff/*"];
     return [
         "--mode=root",
         "--variant=minbase",
         "--include=ca-certificates",
+        // Without it a package that needs all of Perl merges /usr.
+        `--hook-dir=${path.resolve(path.dirname(tool), "..", "share", "mmdebstrap", "hooks", "merged-usr")}`,
         '--aptopt=Apt::Install-Recommends "false"',
         '--aptopt=Acquire::Languages "none"',
         ...left.map((pattern) => `--dpkgopt=path-exclude=/usr/share/${pattern}`),

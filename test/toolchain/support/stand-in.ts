@@ -1,6 +1,7 @@
 /** A web server on this machine that stands for the official ones, and misbehaves when asked to. */
 
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -64,7 +65,8 @@ export async function tarball(files: Readonly<Record<string, string>>): Promise<
     for (const [name, text] of Object.entries(files)) archive.entry({ name, mode: 0o755 }, text);
     archive.finalize();
     const pieces: Buffer[] = [];
-    for await (const piece of archive) pieces.push(piece);
+    archive.on("data", (piece) => pieces.push(Buffer.from(piece as Uint8Array)));
+    await once(archive, "end");
     return gzipSync(Buffer.concat(pieces));
 }
 
