@@ -2,21 +2,25 @@
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { connectEngine } from "../engine/docker.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
 import { renderSummary } from "../validation/report/summary.ts";
 import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
 import { type CommandContext, conclude, type Ending } from "./context.ts";
+import { judgeStatus, observe } from "./observed.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { CommandOptions } from "./options.ts";
 import { ownFailure, pulumiFailure } from "./pulumi-error.ts";
+import { summaryOf } from "./recorded.ts";
 import type { CommandResult } from "./result.ts";
+import { readStackSettings } from "./stack-settings.ts";
 import { openStack } from "./workspace.ts";
 
 export interface DeployOptions extends CommandOptions {
-    /** Ask the engine first what became of everything, and mend what has drifted. @default false */
+    /** Ask the engine first what became of everything. @default when a service does not run as recorded */
     readonly refresh?: boolean;
 }
 
@@ -41,6 +45,7 @@ export async function deploy(options: DeployOptions = {}): Promise<DeployResult>
     return conclude("deploy", options, nothing, async (context) => {
         const stack = await openStack(context, "create");
         const before = await readOutcome(context);
+        const refresh = options.refresh || (await hasDrifted(context, stack));
         let begun = false;
         try {
             const result = await withTimeline(
@@ -49,7 +54,7 @@ export async function deploy(options: DeployOptions = {}): Promise<DeployResult>
                     withLock(context, stack, () =>
                         stack.up({
                             onEvent: eventSink(context),
-                            refresh: options.refresh ?? false,
+                            refresh,
                             signal: context.signal,
                         }),
                     ),
@@ -71,6 +76,18 @@ export async function deploy(options: DeployOptions = {}): Promise<DeployResult>
             return interruptedEnding(context, error, nothing);
         }
     });
+}
+
+/** Whether something that is recorded does not run as recorded. Pulumi sees that only when it asks the engine. */
+async function hasDrifted(context: CommandContext, stack: Stack): Promise<boolean> {
+    const recorded = summaryOf(await stack.outputs());
+    if (recorded === null) return false;
+    const { settings, engineHost } = await readStackSettings(stack);
+    const services = judgeStatus(recorded, await observe(connectEngine(engineHost), settings.project));
+    const drifted = services.filter((service) => service.deviations.length > 0);
+    for (const { name, deviations } of drifted)
+        context.note(`${name} has drifted and is mended: ${deviations.join("; ")}`);
+    return drifted.length > 0;
 }
 
 function endingOf(
@@ -123,12 +140,6 @@ export function renderDeploy(result: DeployResult): string {
     const heading = result.outcome === "unchanged" ? "Nothing was changed. The rollout that made what runs:\n\n" : "";
     const report = path.posix.join(reportFolder(stack), transaction, `${name}.json`);
     return `${heading}${renderSummary(result.summary, [report])}`;
-}
-
-/** The rollout's outcome in a stack's outputs; null where there is none yet. */
-export function summaryOf(outputs: OutputMap): RolloutOutcome | null {
-    const parsed = rolloutOutcomeSchema.safeParse(outputs.summary?.value);
-    return parsed.success ? parsed.data : null;
 }
 
 /** How the newest transaction of the stack ended; null where there was none. */

@@ -71,7 +71,10 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         "npm run deploy -- --stack staging",
         "npm run deploy -- --refresh",
     ])
-        .option("--refresh", "ask the engine first what runs, and mend what has drifted")
+        .option(
+            "--refresh",
+            "ask the engine first what became of everything; by itself only when a service has drifted",
+        )
         .action(async (options: CommonOptions & { refresh?: boolean }) => {
             const { deploy, renderDeploy } = await import("./deploy.ts");
             const result = await deploy({

@@ -1,6 +1,6 @@
 /** What runs, judged against what is recorded. */
 import { describe, expect, test } from "@jest/globals";
-import { judgeStatus, type ObservedContainer } from "../../../automation/status.ts";
+import { judgeStatus, type ObservedContainer } from "../../../automation/observed.ts";
 import { outcome } from "../report/outcome.ts";
 
 const api: ObservedContainer = {
