@@ -143,15 +143,18 @@ describe("networks and images", () => {
 
 describe("the connection", () => {
     const proxies: Server[] = [];
+    const clients: Socket[] = [];
 
     afterEach(() => {
         for (const proxy of proxies.splice(0)) proxy.close();
+        for (const client of clients.splice(0)) client.destroy();
     });
 
     /** A proxy before the engine that treats each connection as `treat` says; gives its address. */
     async function proxy(treat: (client: Socket, engineSide: Socket, count: number) => void): Promise<string> {
         let count = 0;
         const server = createServer((client) => {
+            clients.push(client);
             const engineSide = connect(engine.address.replace("unix://", ""));
             client.on("error", () => engineSide.destroy());
             client.on("close", () => engineSide.destroy());
