@@ -1,35 +1,38 @@
 """GET /status says that the server runs; GET /health asks the database and the volume."""
 
 import asyncio
-import time
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..server import Server
 
-# Seconds for which an answer is given again, so that many who ask cost no more than one.
-_FRESH = 1.0
 # Seconds; less than the time-out of those who ask.
 _PATIENCE = 2.0
 
 
 class Health:
+    """Many who ask at once cost no more than one, and no answer is older than its question: who comes while a check
+    runs shares the next one."""
+
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._asking = asyncio.Lock()
-        self._answer = False
-        self._asked_at = float("-inf")
+        self._running: asyncio.Task[bool] | None = None
+        self._next: asyncio.Task[bool] | None = None
 
     async def healthy(self) -> bool:
-        async with self._asking:
-            if time.monotonic() - self._asked_at > _FRESH:
-                database, volume = await asyncio.gather(
-                    self._server.database.answers(_PATIENCE), asyncio.to_thread(self._server.volume.writable)
-                )
-                self._answer = database and volume
-                self._asked_at = time.monotonic()
-            return self._answer
+        if self._next is None:
+            self._next = asyncio.create_task(self._check_after(self._running))
+        return await asyncio.shield(self._next)
+
+    async def _check_after(self, earlier: asyncio.Task[bool] | None) -> bool:
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        self._running, self._next = self._next, None
+        database, volume = await asyncio.gather(
+            self._server.database.answers(_PATIENCE), asyncio.to_thread(self._server.volume.writable)
+        )
+        return database and volume
 
 
 async def status(_: Request) -> Response:
@@ -40,5 +43,3 @@ async def health(request: Request) -> Response:
     """200 either way, as Supabase Storage answers: who asks must read the body."""
     healthy = await request.app.state.health.healthy()
     return JSONResponse({"healthy": healthy}, headers={"cache-control": "no-store"})
-
-
