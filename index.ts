@@ -13,22 +13,31 @@ import { Validation } from "./providers/validation.ts";
 import { stackConfiguration } from "./release/config.ts";
 import { builtImages } from "./release/images.ts";
 import { loadRelease } from "./release/load.ts";
-import { canonicalJson } from "./release/revision.ts";
 import { checkPassphrase } from "./release/settings.ts";
+import { chooseRelease } from "./rollout/choose.ts";
+import { Ledger } from "./rollout/ledger.ts";
 
 const stack = pulumi.getStack();
 checkPassphrase(stack, process.env);
-const { settings, release } = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
+const { settings, release: baseline } = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
 const engineHost = new pulumi.Config("docker").get("host");
-const engine = connectEngine(engineHost);
-const { project } = release;
-const text = canonicalJson(release);
+const engine = connectEngine(engineHost, baseline.network);
+const { project } = baseline;
+const ledger = new Ledger(engine, project, baseline.edge.image.reference);
+const choice = await chooseRelease(baseline, {
+    engine,
+    ledger,
+    env: process.env,
+    isPreview: pulumi.runtime.isDryRun(),
+});
+for (const note of choice.notes) pulumi.log.warn(note);
+const { release, text, abandoned } = choice;
 const at = engineHost === undefined ? {} : { engineHost };
 
 const credentials = new Credentials("credentials", {
     sources: { ...release.secretSources },
+    versions: { ...release.secretVersions },
     given: pulumi.secret({ ...settings.secrets }),
-    version: settings.credentialsVersion,
 });
 const secrets = credentials.values;
 
@@ -48,7 +57,14 @@ const services = release.services.map(
 const containers = Object.fromEntries(services.map(({ service, declared }) => [service, declared]));
 const rollout = new Rollout(
     "rollout",
-    { release: text, edge: edge.declared, containers, secrets, ...at },
+    {
+        release: text,
+        edge: edge.declared,
+        containers,
+        secrets,
+        ...at,
+        ...(abandoned === undefined ? {} : { abandoned }),
+    },
     { dependsOn: [networks, volumes, images, edge, ...services] },
 );
 const validation = new Validation("validation", {
@@ -62,6 +78,8 @@ const validation = new Validation("validation", {
 export const summary = rollout.outcome;
 export const verdicts = validation.verdicts;
 export const releaseId = release.id;
+// What `recover` needs to ask the services of the stack.
+export const credentialValues = secrets;
 export const supabase = secrets.apply((values) => ({
     projectId: release.supabase?.projectId,
     apiUrl: release.supabase?.apiUrl,

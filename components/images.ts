@@ -51,13 +51,12 @@ export class Images extends pulumi.ComponentResource {
 /** The shell command that builds an image, its token as a label. */
 export function buildCommand(image: BuiltImage): string {
     const options = [
-        ["--tag", image.reference],
         ["--file", image.dockerfile],
         ["--label", `plumbline.source=${image.sourceDigest}`],
         ...(image.target === undefined ? [] : [["--target", image.target]]),
         ...Object.entries(image.args).map(([key, value]) => ["--build-arg", `${key}=${value}`]),
     ];
-    const words = [...options.flat(), image.context].map(quoted).join(" ");
+    const words = [image.reference, ...options.flat(), image.context].map(quoted).join(" ");
     return `sh components/build-image.sh ${words}`;
 }
 

@@ -6,13 +6,18 @@ import type { DynamicProvider } from "./dynamic-provider.ts";
 
 interface Inputs {
     readonly sources: Record<string, SecretSource>;
+    readonly versions: Record<string, string>;
     readonly given: Record<string, string>;
-    readonly version: number;
 }
 
 interface Outputs extends Inputs {
     readonly values: Record<string, string>;
+    /** Values by name and version: a release that is put back gets the values that it ran with. */
+    readonly known: Record<string, Record<string, string>>;
 }
+
+/** Versions of a secret that are kept, the present one included. */
+const versionsKept = 10;
 
 export const provider: DynamicProvider<Inputs, Outputs> = {
     async check(_olds, news) {
@@ -22,10 +27,10 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { changes: fingerprint(olds) !== fingerprint(news), deleteBeforeReplace: false };
     },
     async create(inputs) {
-        return { id: "credentials", outs: { ...inputs, values: await valuesFor(inputs, undefined) } };
+        return { id: "credentials", outs: await outputsOf(inputs, {}) };
     },
     async update(_id, olds, news) {
-        return { outs: { ...news, values: await valuesFor(news, olds) } };
+        return { outs: await outputsOf(news, olds.known) };
     },
     async read(id, props) {
         return { id, props };
@@ -33,18 +38,24 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
     async delete() {},
 };
 
-/**
- * Keeps what was generated before, unless the version was raised; then adds what is new and derives the rest. A value
- * that was given and is no longer was never generated, so it does not live on as one.
- */
-async function valuesFor(inputs: Inputs, previous: Outputs | undefined): Promise<Record<string, string>> {
-    const keep = previous !== undefined && previous.version === inputs.version ? previous.values : {};
-    const generated = (name: string) =>
-        inputs.sources[name]?.type === "generate" && previous?.given[name] === undefined;
-    const kept = Object.fromEntries(Object.entries(keep).filter(([name]) => generated(name)));
-    return generateSecrets(inputs.sources, { ...kept, ...inputs.given });
+/** A value that was used under the same version stays; otherwise the given one, or a new one. */
+async function outputsOf(inputs: Inputs, known: Outputs["known"]): Promise<Outputs> {
+    const kept = Object.fromEntries(
+        Object.entries(inputs.versions).flatMap(([name, version]) => {
+            const value = known[name]?.[version];
+            return value === undefined ? [] : [[name, value]];
+        }),
+    );
+    const values = await generateSecrets(inputs.sources, { ...inputs.given, ...kept });
+    const remembered = Object.entries(values).map(([name, value]) => {
+        const version = inputs.versions[name] ?? "";
+        const others = Object.entries(known[name] ?? {}).filter(([other]) => other !== version);
+        return [name, Object.fromEntries([...others, [version, value]].slice(-versionsKept))];
+    });
+    return { ...inputs, values, known: { ...known, ...Object.fromEntries(remembered) } };
 }
 
+/** The versions stand for the values: they change whenever a value does. */
 function fingerprint(inputs: Inputs): string {
-    return canonicalJson({ sources: inputs.sources, given: inputs.given, version: inputs.version });
+    return canonicalJson({ sources: inputs.sources, versions: inputs.versions });
 }

@@ -7,8 +7,8 @@ export interface CredentialsArgs {
     readonly sources: pulumi.Input<Record<string, SecretSource>>;
     /** Values that the stack's configuration gives. */
     readonly given: pulumi.Input<Record<string, string>>;
-    /** Raising it generates every generated secret anew. */
-    readonly version: pulumi.Input<number>;
+    /** The version of each secret in the release; a value that was used under it before is used again. */
+    readonly versions: pulumi.Input<Record<string, string>>;
 }
 
 // A thin shell: Pulumi keeps the text of these methods in the state, so they hold nothing but a door.
@@ -27,6 +27,11 @@ export class Credentials extends pulumi.dynamic.Resource {
     declare readonly values: pulumi.Output<Record<string, string>>;
 
     constructor(name: string, args: CredentialsArgs, opts?: pulumi.CustomResourceOptions) {
-        super(shell, name, { ...args, values: undefined }, { ...opts, additionalSecretOutputs: ["values", "given"] });
+        super(
+            shell,
+            name,
+            { ...args, values: undefined, known: undefined },
+            { ...opts, additionalSecretOutputs: ["values", "given", "known"] },
+        );
     }
 }

@@ -2,6 +2,7 @@
 import { connectEngine } from "../engine/docker.ts";
 import { canonicalJson } from "../release/revision.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
+import { forceVariable } from "../rollout/choose.ts";
 import { deviations, expectedStates, observeContainers } from "../rollout/observe.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { performRollout } from "../rollout/rollout.ts";
@@ -13,6 +14,7 @@ interface Inputs {
     readonly edge: DeclaredContainer;
     readonly containers: Record<string, DeclaredContainer>;
     readonly secrets: Record<string, string>;
+    readonly abandoned?: string;
     readonly engineHost?: string;
 }
 
@@ -26,17 +28,21 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { inputs: news };
     },
     async diff(_id, olds, news) {
-        const changes = fingerprint(olds) !== fingerprint(news) || deviations(parse(olds), olds.observed).length > 0;
+        const drifted = deviations(parse(olds), olds.observed).length > 0;
+        const changes = fingerprint(olds) !== fingerprint(news) || drifted || news.abandoned !== undefined;
         return { changes, deleteBeforeReplace: false };
     },
     async create(inputs) {
-        return { id: "rollout", outs: await outputsOf(inputs) };
+        return { id: "rollout", outs: await outputsOf(inputs, undefined) };
     },
-    async update(_id, _olds, news) {
-        return { outs: await outputsOf(news) };
+    async update(_id, olds, news) {
+        return { outs: await outputsOf(news, olds.secrets) };
     },
     async read(id, props) {
-        const observed = await observeContainers(connectEngine(props.engineHost), allContainers(props));
+        const observed = await observeContainers(
+            connectEngine(props.engineHost, parse(props).network),
+            allContainers(props),
+        );
         return { id, props: { ...props, observed } };
     },
     async delete(_id, props) {
@@ -44,9 +50,22 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
     },
 };
 
-async function outputsOf(inputs: Inputs): Promise<Outputs> {
+async function outputsOf(inputs: Inputs, previousSecrets: Record<string, string> | undefined): Promise<Outputs> {
     const release = parse(inputs);
-    const outcome = await performRollout({ ...inputs, release, releaseText: inputs.release });
+    const { edge, containers, secrets, engineHost } = inputs;
+    // Forcing is a word for one run, not a state of the stack: it comes as an environment variable.
+    const forced = process.env[forceVariable] === release.id;
+    const request = {
+        release,
+        releaseText: inputs.release,
+        edge,
+        containers,
+        secrets,
+        previousSecrets,
+        engineHost,
+        forced,
+    };
+    const outcome = await performRollout(request);
     return { ...inputs, outcome, observed: expectedStates(release) };
 }
 

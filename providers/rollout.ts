@@ -12,6 +12,8 @@ export interface RolloutArgs {
     readonly containers: pulumi.Input<Record<string, pulumi.Input<DeclaredContainer>>>;
     /** Values of the secrets that probes need. */
     readonly secrets: pulumi.Input<Record<string, string>>;
+    /** A transaction that a dead deployer has left open: it is ended first, also when nothing else changes. */
+    readonly abandoned?: pulumi.Input<string>;
     /** Address of the engine; default: `DOCKER_HOST`, or the engine on this machine. */
     readonly engineHost?: pulumi.Input<string>;
 }

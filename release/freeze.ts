@@ -15,6 +15,7 @@ import type {
     NetworkPolicy,
     Probe,
     Release,
+    RolloutPolicy,
     ServiceImage,
     ServiceKind,
     ServiceRelease,
@@ -61,6 +62,7 @@ export async function freezeRelease(
         secretVersions: versions,
         ...(supabase === undefined ? {} : { supabase: supabaseOf(supabase, baseline, settings) }),
         health: healthPolicy(settings),
+        rollout: rolloutPolicy(settings),
         network: networkPolicy(settings),
         drainMs: Math.round(settings.drainSeconds * 1000),
     };
@@ -150,6 +152,19 @@ export function startDeadline(name: string, spec: ServiceSpec, settings: Setting
     }
     const own = check.startPeriodMs + (check.retries + 1) * (check.intervalMs + check.timeoutMs);
     return Math.round(Math.max(initialDelayMs, own));
+}
+
+function rolloutPolicy({ rollout, performance }: Settings): RolloutPolicy {
+    const ms = (seconds: number) => Math.round(seconds * 1000);
+    return {
+        bakeMs: ms(rollout.bakeSeconds),
+        bakeIntervalMs: ms(rollout.bakeIntervalSeconds),
+        healthFailures: rollout.healthFailures,
+        gateLoadMs: ms(rollout.gateLoadSeconds),
+        openTransactionsMs: ms(rollout.openTransactionsSeconds),
+        performance,
+        acceptWeaker: rollout.acceptWeaker,
+    };
 }
 
 function healthPolicy({ health }: Settings): HealthPolicy {

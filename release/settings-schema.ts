@@ -119,6 +119,53 @@ export const settingsSchema = z.strictObject({
             every: 0.3,
         }),
     }),
+    rollout: z.strictObject({
+        bakeSeconds: setting(
+            seconds(),
+            "s",
+            "How long the previous containers stay after the switch, while the new ones are watched.",
+            { local: 5, staging: 60, production: 300 },
+        ),
+        bakeIntervalSeconds: setting(
+            z.number().min(0.1).max(3600),
+            "s",
+            "Time between two looks during the bake. The bake must hold at least five for the health trigger to work.",
+            { local: 0.5, staging: 5, production: 10 },
+        ),
+        healthFailures: setting(
+            z.int().min(1).max(100),
+            "count",
+            "Failed health checks in a row that undo the rollout.",
+            { every: 5 },
+        ),
+        gateLoadSeconds: setting(
+            seconds(),
+            "s",
+            "Length of the load on a candidate before it is switched in; 0 leaves it out.",
+            { every: 10 },
+        ),
+        openTransactionsSeconds: setting(
+            seconds(),
+            "s",
+            "Longest wait for open transactions before a database is handed over.",
+            { every: 5 },
+        ),
+        acceptWeaker: setting(
+            z.array(z.string()),
+            "services",
+            "Services that may get more power over the machine than they have; the security gate refuses all others.",
+            { every: [] },
+        ),
+    }),
+    performance: z.strictObject({
+        responseTimeMs: setting(z.number().min(1), "ms", "Longest time in which 95 % of the answers come.", {
+            every: 1000,
+        }),
+        throughputRps: setting(z.number().min(0.1), "requests/s", "Least throughput; the gate's load is this many.", {
+            every: 10,
+        }),
+        errorRatePercent: setting(z.number().min(0).max(100), "%", "Largest share of failed requests.", { every: 5 }),
+    }),
     drainSeconds: setting(seconds(), "s", "Longest time for open requests to end before a service is stopped.", {
         every: 30,
     }),

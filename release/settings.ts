@@ -166,6 +166,12 @@ function contradictions(stack: StackName, settings: z.infer<typeof schema>): str
             `plumbline:bindAddress is "${settings.bindAddress}": local is published on this machine only, as 127.0.0.1`,
         );
     }
+    const { bakeSeconds, bakeIntervalSeconds, healthFailures } = settings.rollout;
+    if (bakeSeconds > 0 && bakeSeconds < bakeIntervalSeconds * healthFailures) {
+        found.push(
+            `plumbline:rollout.bakeSeconds is ${bakeSeconds}: it must hold ${healthFailures} intervals of ${bakeIntervalSeconds} s, or be 0`,
+        );
+    }
     for (const name of Object.keys(settings.variables)) {
         if (Object.hasOwn(settings.secrets, name)) {
             found.push(`plumbline:variables.${name} is also set as plumbline:secrets.${name}: remove one`);

@@ -259,6 +259,7 @@ export interface Release {
     readonly supabase?: SupabaseRelease;
     /** The numbers that steer probes and start-up, frozen so that a rollback uses the same. */
     readonly health: HealthPolicy;
+    readonly rollout: RolloutPolicy;
     /** How calls to the engine are repeated (R21): what `connectEngine` takes. */
     readonly network: NetworkPolicy;
     /** Longest time for open requests to end before something is stopped. */
@@ -278,6 +279,29 @@ export interface NetworkPolicy {
         /** Share of a wait that chance may add or take away, 0 to 1. */
         readonly jitter: number;
     };
+}
+
+/** R33: what is fast enough. */
+export interface PerformancePolicy {
+    readonly responseTimeMs: number;
+    readonly throughputRps: number;
+    readonly errorRatePercent: number;
+}
+
+/** How carefully one release follows another (R50, R98). Times in milliseconds. */
+export interface RolloutPolicy {
+    /** How long the previous containers stay after the switch, while the new ones are watched. */
+    readonly bakeMs: number;
+    readonly bakeIntervalMs: number;
+    /** Failed health checks in a row that undo the rollout. */
+    readonly healthFailures: number;
+    /** Length of the load on a candidate before it is switched in. */
+    readonly gateLoadMs: number;
+    /** Longest wait for open transactions before a database is handed over. */
+    readonly openTransactionsMs: number;
+    readonly performance: PerformancePolicy;
+    /** Services that may get more power over the machine than they have: the security gate lets them pass. */
+    readonly acceptWeaker: readonly string[];
 }
 
 /** R32, times in milliseconds. */

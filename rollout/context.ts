@@ -13,6 +13,8 @@ export interface RolloutContext {
     /** The container that the release declares for each service, created and not yet started where it is new. */
     readonly containers: Readonly<Record<string, DeclaredContainer>>;
     readonly secrets: Readonly<Record<string, string>>;
+    /** Values that the previous release was given: they open what still runs. */
+    readonly previousSecrets: Readonly<Record<string, string>>;
     /** Address of the probe listener. */
     readonly probeAddress: { readonly host: string; readonly port: number };
     readonly timeline: Timeline;

@@ -1,15 +1,17 @@
 /**
  * The ledger: what the engine itself cannot tell. It lives on the engine, in a volume of the stack, so that every deployer
- * sees the same: who holds the transaction that is open, and which releases were committed.
+ * sees the same: the open transaction and its epoch, commits, releases, quarantine and pin.
  *
  * Files on the volume are reached through a helper container that is created with the volume mounted and never started.
- * The open transaction is a second such container with a fixed name: the engine lets only one deployer create it.
+ * Who may act is decided by containers too: one for each epoch of the open transaction, named by the project and the epoch.
+ * The engine lets only one deployer create a name, so opening a transaction and taking one over are both atomic.
  */
 import { hostname, userInfo } from "node:os";
-import type { ContainerFacts, Engine } from "../engine/docker.ts";
+import type { ContainerSummary, Engine } from "../engine/docker.ts";
 import { statusOf } from "../engine/docker-errors.ts";
 import { PlumblineError } from "../release/errors.ts";
-import type { Release } from "../release/types.ts";
+import type { DeclaredContainer, Release } from "../release/types.ts";
+import { processStartTime } from "./process.ts";
 
 /** Who works on a stack at this moment, and since when. */
 export interface OpenTransaction {
@@ -17,27 +19,64 @@ export interface OpenTransaction {
     /** Raised by whoever takes the transaction over; a runner with a lower number stops acting. */
     readonly epoch: number;
     readonly from: string | null;
-    readonly to: string | null;
+    readonly to: string;
     readonly user: string;
     readonly host: string;
     readonly pid: number;
+    /** Start time of the process, so that another one with the same number is not taken for it; empty where unknown. */
+    readonly pidStart: string;
     readonly since: string;
 }
 
-/** The record after which a release is the last known good. */
-export interface CommitRecord {
-    /** Counts up from 1. */
-    readonly sequence: number;
-    readonly transaction: string;
+/** Everything that brings a stack back to a release: its definition and the containers that run it. */
+export interface Placement {
     readonly release: string;
-    readonly previous: string | null;
-    readonly at: string;
-    /** Image id of each service, by name: what identity means for this release. */
+    readonly edge: DeclaredContainer;
+    readonly containers: Readonly<Record<string, DeclaredContainer>>;
+    /** Image id of each service, by name: with the revision, what identity means (R95). Empty before it was proven. */
     readonly images: Readonly<Record<string, string>>;
 }
 
+/** The record after which a release is the last known good. */
+export interface CommitRecord extends Placement {
+    /** Counts up from 1. */
+    readonly sequence: number;
+    readonly transaction: string;
+    readonly previous: string | null;
+    readonly at: string;
+    /** A quarantined release that was deployed on purpose. */
+    readonly forced: boolean;
+}
+
+/** A release that was undone; refused until forced. */
+export interface QuarantineRecord {
+    readonly release: string;
+    readonly transaction: string;
+    readonly reason: string;
+    readonly at: string;
+    /** The transaction that deployed it all the same, and committed. */
+    readonly liftedBy: string | null;
+}
+
+/** A release that was chosen by a person and stays until it is unpinned. */
+export interface PinRecord {
+    readonly release: string;
+    readonly by: string;
+    readonly at: string;
+}
+
+/** What a plan has to know of the ledger. */
+export interface LedgerState {
+    readonly open: OpenTransaction | undefined;
+    readonly lastCommit: CommitRecord | undefined;
+    /** By release id; those that were lifted are left out. */
+    readonly quarantine: Readonly<Record<string, QuarantineRecord>>;
+    readonly pin: PinRecord | undefined;
+}
+
 const folder = "/ledger";
-const commitName = /^(\d{6})\.json$/;
+const commitName = /^commit-(\d{6})\.json$/;
+const quarantineName = /^quarantine-([0-9a-f]+)\.json$/;
 
 export class Ledger {
     readonly #engine: Engine;
@@ -67,95 +106,195 @@ export class Ledger {
         await this.#createOnce(this.#helperName, "ledger", {});
     }
 
+    /** What a plan has to know. Reads only: also where nothing was ever deployed. */
+    async state(): Promise<LedgerState> {
+        const open = await this.current();
+        if ((await this.#engine.inspect(this.#helperName)) === undefined) {
+            return { open, lastCommit: undefined, quarantine: {}, pin: undefined };
+        }
+        const names = await this.#names();
+        const records = await Promise.all(
+            names.filter((name) => quarantineName.test(name)).map((name) => this.#read<QuarantineRecord>(name)),
+        );
+        const standing = records.flatMap((record) =>
+            record === undefined || record.liftedBy !== null ? [] : [record],
+        );
+        const pin = await this.#read<PinRecord | { release: null }>("pin.json");
+        return {
+            open,
+            lastCommit: await this.#newestCommit(names),
+            quarantine: Object.fromEntries(standing.map((record) => [record.release, record])),
+            pin: pin === undefined || pin.release === null ? undefined : pin,
+        };
+    }
+
     /**
      * Opens a transaction.
      *
-     * @throws PlumblineError (`rollout under way`) when another deployer that is alive, or cannot be asked, holds it
+     * @returns the transaction, or the one of another deployer that is in the way
      */
-    async begin(record: Omit<OpenTransaction, "epoch" | "user" | "host" | "pid">): Promise<OpenTransaction> {
-        const mine: OpenTransaction = {
-            ...record,
-            epoch: 1,
-            user: userInfo().username,
-            host: hostname(),
-            pid: process.pid,
-        };
-        for (let attempt = 0; ; attempt += 1) {
-            if (await this.#createOnce(this.#transactionName, "transaction", labelsOf(mine))) return mine;
-            const other = await this.current();
-            if (other === undefined) continue;
-            const dead = other.host === hostname() && !isAlive(other.pid);
-            if (!dead || attempt >= 3) throw busy(this.#project, other);
-            await this.#remove(this.#transactionName);
-        }
+    async begin(
+        wanted: Pick<OpenTransaction, "transaction" | "from" | "to" | "since">,
+    ): Promise<{ readonly mine: OpenTransaction } | { readonly other: OpenTransaction }> {
+        const other = await this.current();
+        if (other !== undefined) return { other };
+        const mine: OpenTransaction = { ...wanted, epoch: 1, ...thisProcess() };
+        if (await this.#createOnce(this.#epochName(1), "transaction", labelsOf(mine))) return { mine };
+        const faster = await this.current();
+        return faster === undefined ? this.begin(wanted) : { other: faster };
     }
 
-    /** The transaction that is open now, if any. */
+    /** The transaction that is open now, in its highest epoch. */
     async current(): Promise<OpenTransaction | undefined> {
-        const facts = await this.#engine.inspect(this.#transactionName);
-        return facts === undefined ? undefined : fromLabels(facts);
+        const epochs = await this.#epochs();
+        return epochs.map(fromLabels).sort((a, b) => b.epoch - a.epoch)[0];
     }
 
-    /** Throws when the transaction is no longer this one: a runner that was thought dead then does no further act. */
+    /**
+     * Takes an open transaction over: from here on its runner does no further act.
+     *
+     * @returns nothing when somebody else was faster, or it has ended
+     */
+    async takeOver(open: OpenTransaction): Promise<OpenTransaction | undefined> {
+        const now = await this.current();
+        if (now?.transaction !== open.transaction || now.epoch !== open.epoch) return undefined;
+        const mine: OpenTransaction = { ...open, epoch: open.epoch + 1, ...thisProcess() };
+        return (await this.#createOnce(this.#epochName(mine.epoch), "transaction", labelsOf(mine))) ? mine : undefined;
+    }
+
+    /** @throws TransactionLost when the transaction is no longer this one */
     async assertHeld(mine: OpenTransaction): Promise<void> {
         const now = await this.current();
-        if (now?.transaction !== mine.transaction || now.epoch !== mine.epoch) {
-            throw new PlumblineError("rollback", `transaction ${mine.transaction} was taken over by another deployer`, {
-                remedy: `see what runs with \`npm run status\``,
-            });
-        }
+        if (now?.transaction !== mine.transaction || now.epoch !== mine.epoch)
+            throw new TransactionLost(mine.transaction);
     }
 
     /** Closes the transaction, unless another deployer has taken it over. */
     async end(mine: OpenTransaction): Promise<void> {
         const now = await this.current();
-        if (now?.transaction === mine.transaction && now.epoch === mine.epoch)
-            await this.#remove(this.#transactionName);
+        if (now === undefined || now.transaction !== mine.transaction || now.epoch !== mine.epoch) return;
+        const epochs = await this.#epochs();
+        // The highest last: while one is there, nobody else can begin.
+        for (const { id } of epochs.sort((a, b) => fromLabels(a).epoch - fromLabels(b).epoch))
+            await this.#engine.remove(id);
     }
 
-    /** Writes the commit: from here on the release is the last known good. */
-    async commit(record: Omit<CommitRecord, "sequence">, release: string): Promise<CommitRecord> {
+    /** Records where an open transaction wants to go, so that whoever recovers it knows the containers. */
+    async recordTarget(transaction: string, target: Placement, release: string): Promise<void> {
+        await this.#write(`release-${target.release}.json`, release);
+        await this.#write(`transaction-${transaction}.json`, JSON.stringify(target));
+    }
+
+    /** Where a transaction wanted to go; nothing when it was killed before it had said so, and so had not acted. */
+    target(transaction: string): Promise<Placement | undefined> {
+        return this.#read<Placement>(`transaction-${transaction}.json`);
+    }
+
+    /** Writes the commit: from here on the release is the last known good, and recovery only goes forward. */
+    async commit(record: Omit<CommitRecord, "sequence">): Promise<CommitRecord> {
         const sequence = ((await this.lastCommit())?.sequence ?? 0) + 1;
         const commit: CommitRecord = { sequence, ...record };
-        const file = (name: string, content: string) => ({ name, content, mode: 0o600 });
-        await this.#engine.putFiles(this.#helperName, folder, [file(`release-${record.release}.json`, release)]);
-        // The commit itself is written last: with it, everything that it names is there.
-        const name = `${String(sequence).padStart(6, "0")}.json`;
-        await this.#engine.putFiles(this.#helperName, folder, [file(name, JSON.stringify(commit))]);
+        await this.#write(`commit-${String(sequence).padStart(6, "0")}.json`, JSON.stringify(commit));
         return commit;
     }
 
     /** The newest commit, or nothing: also where the stack was never deployed on this engine. */
     async lastCommit(): Promise<CommitRecord | undefined> {
         if ((await this.#engine.inspect(this.#helperName)) === undefined) return undefined;
-        const names = await this.#engine.listFiles(this.#helperName, folder);
-        const newest = names
-            .map(({ name }) => name)
-            .filter((name) => commitName.test(name))
-            .sort()
-            .at(-1);
-        if (newest === undefined) return undefined;
-        const text = await this.#engine.getFile(this.#helperName, `${folder}/${newest}`);
-        return text === undefined ? undefined : (JSON.parse(text.toString("utf8")) as CommitRecord);
+        return this.#newestCommit(await this.#names());
     }
 
-    /** A release that was committed before, by its id. */
+    /** All commits, the newest first. */
+    async commits(): Promise<CommitRecord[]> {
+        if ((await this.#engine.inspect(this.#helperName)) === undefined) return [];
+        const names = (await this.#names())
+            .filter((name) => commitName.test(name))
+            .sort()
+            .reverse();
+        const records = await Promise.all(names.map((name) => this.#read<CommitRecord>(name)));
+        return records.flatMap((record) => (record === undefined ? [] : [record]));
+    }
+
+    /** A release that a transaction has named before, by its id, as the text that was recorded. */
+    async releaseText(id: string): Promise<string | undefined> {
+        if ((await this.#engine.inspect(this.#helperName)) === undefined) return undefined;
+        return (await this.#engine.getFile(this.#helperName, `${folder}/release-${id}.json`))?.toString("utf8");
+    }
+
+    /** The same, parsed. */
     async release(id: string): Promise<Release | undefined> {
-        const text = await this.#engine.getFile(this.#helperName, `${folder}/release-${id}.json`);
-        return text === undefined ? undefined : (JSON.parse(text.toString("utf8")) as Release);
+        const text = await this.releaseText(id);
+        return text === undefined ? undefined : (JSON.parse(text) as Release);
+    }
+
+    /** Refuses a release from now on, until it is forced. */
+    async quarantine(record: Omit<QuarantineRecord, "liftedBy">): Promise<void> {
+        await this.#write(`quarantine-${record.release}.json`, JSON.stringify({ ...record, liftedBy: null }));
+    }
+
+    /** Ends a quarantine: the release was forced, and committed. */
+    async liftQuarantine(release: string, transaction: string): Promise<void> {
+        const name = `quarantine-${release}.json`;
+        const record = await this.#read<QuarantineRecord>(name);
+        if (record !== undefined) await this.#write(name, JSON.stringify({ ...record, liftedBy: transaction }));
+    }
+
+    /** Pins a release, or takes the pin out with null. */
+    async pin(release: string | null): Promise<void> {
+        const by = `${thisProcess().user}@${hostname()}`;
+        await this.#write("pin.json", JSON.stringify({ release, by, at: new Date().toISOString() }));
     }
 
     /** Removes the helper container; the volume stays, with the history of the stack. */
     async close(): Promise<void> {
-        await this.#remove(this.#helperName);
+        const facts = await this.#engine.inspect(this.#helperName);
+        if (facts !== undefined) await this.#engine.remove(facts.id);
     }
 
     get #helperName(): string {
         return `${this.#project}-ledger`;
     }
 
-    get #transactionName(): string {
-        return `${this.#project}-transaction`;
+    #epochName(epoch: number): string {
+        return `${this.#project}-transaction-${epoch}`;
+    }
+
+    async #epochs(): Promise<ContainerSummary[]> {
+        return [...(await this.#engine.list({ "plumbline.project": this.#project, "plumbline.role": "transaction" }))];
+    }
+
+    async #names(): Promise<string[]> {
+        return (await this.#engine.listFiles(this.#helperName, folder)).map(({ name }) => name);
+    }
+
+    async #newestCommit(names: readonly string[]): Promise<CommitRecord | undefined> {
+        const newest = names
+            .filter((name) => commitName.test(name))
+            .sort()
+            .at(-1);
+        return newest === undefined ? undefined : this.#read<CommitRecord>(newest);
+    }
+
+    async #write(name: string, content: string): Promise<void> {
+        await this.#engine.putFiles(this.#helperName, folder, [{ name, content, mode: 0o600 }]);
+    }
+
+    /** @throws PlumblineError when the file is there and is no JSON: a damaged ledger is said, never taken for an empty one */
+    async #read<T>(name: string): Promise<T | undefined> {
+        const text = await this.#engine.getFile(this.#helperName, `${folder}/${name}`);
+        if (text === undefined) return undefined;
+        try {
+            return JSON.parse(text.toString("utf8")) as T;
+        } catch (error) {
+            throw new PlumblineError(
+                "rollback",
+                `the ledger of ${this.#project} is damaged: ${name} on volume ${this.volume}`,
+                {
+                    remedy: `look at the file; the releases before it are in the other files of the volume`,
+                    cause: error,
+                },
+            );
+        }
     }
 
     /** Creates a container by a name that only one can have. False when it is there already. */
@@ -174,11 +313,24 @@ export class Ledger {
             throw error;
         }
     }
+}
 
-    async #remove(name: string): Promise<void> {
-        const facts = await this.#engine.inspect(name);
-        if (facts !== undefined) await this.#engine.remove(facts.id);
+/** The runner's transaction was taken over: it does no further act, and leaves the rest to who has it now. */
+export class TransactionLost extends Error {
+    constructor(transaction: string) {
+        super(`transaction ${transaction} was taken over by another process`);
+        this.name = "TransactionLost";
     }
+}
+
+/** The refusal that a second deployer gets. */
+export function busy(project: string, other: OpenTransaction): PlumblineError {
+    const who = `${other.user}@${other.host} (process ${other.pid})`;
+    return new PlumblineError(
+        "rollback",
+        `${project}: transaction ${other.transaction} of ${who} has been under way since ${other.since}`,
+        { remedy: "wait until it has ended; if it never will, run `npm run recover`" },
+    );
 }
 
 const prefix = "plumbline.transaction.";
@@ -187,34 +339,21 @@ function labelsOf(record: OpenTransaction): Record<string, string> {
     return Object.fromEntries(Object.entries(record).map(([key, value]) => [prefix + key, String(value ?? "")]));
 }
 
-function fromLabels(facts: ContainerFacts): OpenTransaction {
-    const label = (key: string) => facts.labels[prefix + key] ?? "";
+function fromLabels(container: Pick<ContainerSummary, "labels">): OpenTransaction {
+    const label = (key: string) => container.labels[prefix + key] ?? "";
     return {
         transaction: label("transaction"),
         epoch: Number(label("epoch")),
         from: label("from") || null,
-        to: label("to") || null,
+        to: label("to"),
         user: label("user"),
         host: label("host"),
         pid: Number(label("pid")),
+        pidStart: label("pidStart"),
         since: label("since"),
     };
 }
 
-function busy(project: string, other: OpenTransaction): PlumblineError {
-    const who = `${other.user}@${other.host} (process ${other.pid})`;
-    return new PlumblineError(
-        "rollback",
-        `${project}: transaction ${other.transaction} of ${who} has been under way since ${other.since}`,
-        { remedy: "wait until it has ended, or end it there" },
-    );
-}
-
-function isAlive(pid: number): boolean {
-    try {
-        process.kill(pid, 0);
-        return true;
-    } catch (error) {
-        return (error as NodeJS.ErrnoException).code === "EPERM";
-    }
+function thisProcess(): Pick<OpenTransaction, "user" | "host" | "pid" | "pidStart"> {
+    return { user: userInfo().username, host: hostname(), pid: process.pid, pidStart: processStartTime(process.pid) };
 }

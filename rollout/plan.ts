@@ -1,10 +1,13 @@
-/** From what has to change to the list of steps: the order of a rollout, in one place (docs/architecture.md draws it). */
+/** From what has to change to the list of steps: the order of a rollout, in one place (docs/how-a-rollout-works.md draws it). */
 import type { Release } from "../release/types.ts";
 import type { RolloutContext } from "./context.ts";
 import type { Change, Situation } from "./situation.ts";
 import type { Step } from "./step.ts";
+import { bakeStep } from "./steps/bake.ts";
 import { bucketsStep } from "./steps/buckets.ts";
-import { edgeStep } from "./steps/edge.ts";
+import { drainStep } from "./steps/drain.ts";
+import { edgeReady, edgeStep, trimEdgeStep } from "./steps/edge.ts";
+import { loadStep, securityGate, securityStep } from "./steps/gates.ts";
 import { handOverStep } from "./steps/hand-over.ts";
 import { removeStep } from "./steps/remove.ts";
 import { smokeStep } from "./steps/smoke.ts";
@@ -14,82 +17,95 @@ import { candidateStep, type Switched, switchStep } from "./steps/switch.ts";
 /**
  * The steps that turn what runs into the release.
  *
- * The edge first. Then each service that changes, after what it depends on: those that do not run are started, `stateful`
- * ones handed over, `request` ones started as candidates and switched together once all of them are proven. `consumer`
- * services change after the switch. Removed services go last, before the smoke test.
+ * The security gate and the edge first. Then each service that changes, after what it depends on: those that do not run are
+ * started, `stateful` ones handed over, `request` ones started as candidates and switched together once all of them are
+ * proven. `consumer` services change after the switch. Removed services go next; then the smoke test, the bake, and the
+ * drain of what was switched away. Nothing follows: what is left is the commit.
  */
 export function planSteps(context: RolloutContext, situation: Situation, previous: Release | undefined): Step[] {
-    const steps: Step[] = [edgeStep(context, situation.previousEdges, previous)];
-    // For each service the names of the steps after which it counts as started, and as ready.
-    const started = new Map<string, string>();
-    const ready = new Map<string, string>();
-    const after = ({ service }: Change): string[] => [
-        "edge",
-        ...service.dependsOn.flatMap(({ service: name, condition }) => {
-            const step = (condition === "service_started" ? started : ready).get(name);
-            return step === undefined ? [] : [step];
-        }),
-    ];
-    const switched: Switched[] = [];
-    const add = (step: Step, service: string) => {
-        steps.push(step);
-        started.set(service, step.name);
-        ready.set(service, step.name);
-    };
+    const plan = new StepList();
+    const replaced = situation.changes.filter((change) => change.change === "replace");
+    plan.add(securityStep(context, replaced, previous));
+    plan.add(edgeStep(context, situation.previousEdges, previous, [securityGate]));
 
-    const inSwitch = (change: Change) => change.change === "replace" && change.service.kind === "request";
-    const afterSwitch = (change: Change) => change.change === "replace" && change.service.kind === "consumer";
-    for (const change of situation.changes.filter((entry) => !afterSwitch(entry))) {
+    const switched: Switched[] = [];
+    for (const change of situation.changes) {
         const { service } = change;
-        if (change.change === "keep") continue;
+        const after = [edgeReady, ...plan.dependencies(change)];
         if (change.change === "start") {
-            add(startStep(context, service, after(change)), service.name);
-            steps.push(proveStep(context, service));
-            ready.set(service.name, `prove ${service.name}`);
-        } else if (inSwitch(change)) {
-            add(candidateStep(context, service, after(change)), service.name);
+            const start = plan.add(startStep(context, service, after));
+            plan.reached(service.name, start, plan.add(proveStep(context, service)));
+        } else if (change.change === "replace" && service.kind === "request") {
+            const candidate = plan.add(candidateStep(context, service, after));
+            plan.reached(service.name, candidate, plan.add(loadStep(context, service, [candidate])));
             switched.push({ service, previous: change.previous });
-        } else {
-            add(handOverStep(context, service, change.previous, after(change)), service.name);
+        } else if (change.change === "replace" && service.kind !== "consumer") {
+            const handedOver = plan.add(handOverStep(context, service, change.previous, after));
+            plan.reached(service.name, handedOver, handedOver);
         }
-        if (service.buckets !== undefined) {
-            const step = bucketsStep(context, service, [ready.get(service.name) ?? "edge"]);
-            steps.push(step);
-            ready.set(service.name, step.name);
+        if (service.buckets !== undefined && change.change !== "keep") {
+            const ready = plan.readyStep(service.name) ?? edgeReady;
+            plan.reached(service.name, ready, plan.add(bucketsStep(context, service, [ready])));
         }
     }
-    if (switched.length > 0)
-        steps.push(
-            switchStep(
-                context,
-                switched,
-                steps.map(({ name }) => name),
-            ),
-        );
+    if (switched.length > 0) plan.add(switchStep(context, switched, plan.names()));
 
-    const beforeConsumers = steps.map(({ name }) => name);
-    for (const change of situation.changes.filter(afterSwitch)) {
-        if (change.change !== "replace") continue;
-        add(
-            handOverStep(context, change.service, change.previous, [...beforeConsumers, ...after(change)]),
-            change.service.name,
-        );
+    const beforeConsumers = plan.names();
+    for (const change of replaced) {
+        if (change.service.kind !== "consumer") continue;
+        const after = [...beforeConsumers, ...plan.dependencies(change)];
+        const handedOver = plan.add(handOverStep(context, change.service, change.previous, after));
+        plan.reached(change.service.name, handedOver, handedOver);
     }
     for (const { service, container } of situation.removed) {
-        steps.push(
-            removeStep(
+        plan.add(removeStep(context, service, container, plan.names()));
+    }
+    plan.add(trimEdgeStep(context, previous, plan.names()));
+    plan.add(smokeStep(context, plan.names()));
+    if (previous === undefined) return plan.steps;
+    plan.add(bakeStep(context, plan.names()));
+    if (switched.length > 0) {
+        plan.add(
+            drainStep(
                 context,
-                service,
-                container,
-                steps.map(({ name }) => name),
+                switched.map(({ service }) => service.name),
+                plan.names(),
             ),
         );
     }
-    steps.push(
-        smokeStep(
-            context,
-            steps.map(({ name }) => name),
-        ),
-    );
-    return steps;
+    return plan.steps;
+}
+
+/** The steps so far, and for each service the steps after which it counts as started, and as ready. */
+class StepList {
+    readonly steps: Step[] = [];
+    readonly #started = new Map<string, string>();
+    readonly #ready = new Map<string, string>();
+
+    add(step: Step): string {
+        this.steps.push(step);
+        return step.name;
+    }
+
+    names(): string[] {
+        return this.steps.map(({ name }) => name);
+    }
+
+    reached(service: string, started: string, ready: string): void {
+        if (!this.#started.has(service)) this.#started.set(service, started);
+        this.#ready.set(service, ready);
+    }
+
+    readyStep(service: string): string | undefined {
+        return this.#ready.get(service);
+    }
+
+    /** The steps that a service has to wait for, by the conditions that compose states. */
+    dependencies({ service }: Change): string[] {
+        return service.dependsOn.flatMap((dependency) => {
+            const steps = dependency.condition === "service_started" ? this.#started : this.#ready;
+            const step = steps.get(dependency.service);
+            return step === undefined ? [] : [step];
+        });
+    }
 }

@@ -60,7 +60,7 @@ export async function awaitReady(
         const wrong = proof.results.find((result) => result.result !== "pass");
         const what =
             wrong === undefined ? "was not asked" : `${wrong.probe}: expected ${wrong.expected}, got ${wrong.actual}`;
-        throw await failure(context, service, "health", `did not answer as it should (${what})`);
+        throw await failureWithLogs(context, service, "health", `did not answer as it should (${what})`);
     }
     // A probe may have been answered by the last breath of a container that restarts.
     await assertNoTrouble(context, service, await look(context, service));
@@ -106,7 +106,7 @@ async function awaitState(
         if (performance.now() > deadline) {
             const seconds = Math.round(service.startDeadlineMs / 1000);
             const state = facts.health === "none" ? facts.state : facts.health;
-            throw await failure(context, service, "startup", `was still ${state} ${seconds} s after its start`);
+            throw await failureWithLogs(context, service, "startup", `was still ${state} ${seconds} s after its start`);
         }
         await sleep(lookEveryMs, signal);
     }
@@ -114,10 +114,11 @@ async function awaitState(
 
 async function assertNoTrouble(context: RolloutContext, service: ServiceRelease, facts: ContainerFacts): Promise<void> {
     const trouble = troubleOf(facts, service.kind);
-    if (trouble !== undefined) throw await failure(context, service, "startup", trouble, facts.healthOutput);
+    if (trouble !== undefined) throw await failureWithLogs(context, service, "startup", trouble, facts.healthOutput);
 }
 
-async function look(context: RolloutContext, service: ServiceRelease): Promise<ContainerFacts> {
+/** The service's declared container as it is now. @throws PlumblineError when it is gone */
+export async function look(context: RolloutContext, service: ServiceRelease): Promise<ContainerFacts> {
     const container = containerOf(context, service.name);
     const facts = await context.engine.inspect(container.name);
     if (facts !== undefined) return facts;
@@ -127,7 +128,8 @@ async function look(context: RolloutContext, service: ServiceRelease): Promise<C
     });
 }
 
-async function failure(
+/** The error that says what is wrong with a service, with the last lines of its log. */
+export async function failureWithLogs(
     context: RolloutContext,
     service: ServiceRelease,
     category: "startup" | "health",

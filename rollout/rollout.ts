@@ -1,33 +1,21 @@
 /** One rollout from beginning to end: the transaction is opened, the steps are run, and it is committed or undone. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
-import path from "node:path";
-import { connectEngine, type Engine } from "../engine/docker.ts";
+import type { Engine } from "../engine/docker.ts";
 import { EdgeControl } from "../engine/edge/edge.ts";
 import { describeError } from "../release/errors.ts";
-import { probeAddress } from "../release/probe-address.ts";
-import { redactor } from "../release/redact.ts";
-import type { DeclaredContainer, Release } from "../release/types.ts";
+import type { Release } from "../release/types.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
+import { untilEngineAnswers } from "./engine-return.ts";
 import { saveFailure } from "./evidence.ts";
-import { Ledger } from "./ledger.ts";
-import type { Outcome, RolloutOutcome, ServiceOutcome } from "./outcome.ts";
-import { writeLastOutcome } from "./outcome-file.ts";
+import { startGuard } from "./guard-process.ts";
+import { busy, type CommitRecord, type Ledger, type OpenTransaction, TransactionLost } from "./ledger.ts";
+import type { RolloutOutcome, ServiceOutcome } from "./outcome.ts";
 import { planSteps } from "./plan.ts";
+import { isKnownDead } from "./process.ts";
+import { settle } from "./recover.ts";
 import { runSteps, StepsFailed } from "./runner.ts";
-import { situationOf } from "./situation.ts";
-import { StartupLogs } from "./startup-logs.ts";
-import { reportsFolder, Timeline } from "./timeline.ts";
-
-export interface RolloutRequest {
-    readonly release: Release;
-    /** The canonical JSON of the release, as it is recorded. */
-    readonly releaseText: string;
-    readonly edge: DeclaredContainer;
-    readonly containers: Readonly<Record<string, DeclaredContainer>>;
-    readonly secrets: Readonly<Record<string, string>>;
-    readonly engineHost?: string | undefined;
-}
+import { type RolloutRequest, Session } from "./session.ts";
+import { type Situation, situationOf } from "./situation.ts";
 
 /**
  * Brings the stack to the release, or leaves it as it was.
@@ -35,6 +23,7 @@ export interface RolloutRequest {
  * Works in the current folder, which is the project's: evidence goes to `infrastructure/reports/<stack>`.
  *
  * @throws PlumblineError when another deployer holds the transaction: nothing was touched
+ * @throws TransactionLost when this process was thought dead and another one has ended its transaction
  * @throws Error with the first cause after everything was undone, or with what could not be undone
  */
 export async function performRollout(
@@ -42,114 +31,142 @@ export async function performRollout(
     now: () => Date = () => new Date(),
 ): Promise<RolloutOutcome> {
     const { release } = request;
-    const engine = connectEngine(request.engineHost);
-    const ledger = new Ledger(engine, release.project, release.edge.image.reference);
+    const session = new Session(request, newTransactionId(now()), now);
+    const { engine, ledger } = session;
     await ledger.open();
-    const transaction = newTransactionId(now());
+    const open = await begin(session, request);
     const last = await ledger.lastCommit();
-    const startedAt = now().toISOString();
-    const open = await ledger.begin({ transaction, from: last?.release ?? null, to: release.id, since: startedAt });
-
-    const redact = redactor(request.secrets);
-    const evidence = path.join(reportsFolder(release.stack), transaction);
-    const timeline = new Timeline(release.stack, transaction, { now, redact, echo: (line) => console.log(line) });
-    const logs = new StartupLogs(engine, evidence, {
-        redact,
-        onLine: (service, message) => timeline.record({ event: "log", service, message }),
-    });
-    const context: RolloutContext = {
-        engine,
-        edge: new EdgeControl(engine, request.edge.name),
-        edgeContainer: request.edge,
-        release,
-        containers: request.containers,
-        secrets: request.secrets,
-        probeAddress: probeAddress(release, engine.address),
-        timeline,
-        logs,
-        proven: new Map(),
+    const guard = startGuard(request, open);
+    const parent = process.ppid;
+    const mayAct = async () => {
+        // The provider lives on when the CLI is killed; what it does then nobody would record.
+        if (process.ppid !== parent) throw new TransactionLost(open.transaction);
+        await ledger.assertHeld(open);
     };
-    const outcomeOf = (outcome: Outcome, services: readonly ServiceOutcome[]): RolloutOutcome => ({
-        transaction,
-        stack: release.stack,
-        release: release.id,
-        previous: last?.release ?? null,
-        outcome,
-        startedAt,
-        durationMs: now().getTime() - Date.parse(startedAt),
-        services,
-        gateways: gatewayAddresses(release),
-        evidence,
-    });
-
-    timeline.record({
-        event: "transaction-begin",
-        message: `${transaction}: ${last?.release ?? "nothing"} → ${release.id}`,
-    });
+    const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };
+    session.begin(last?.release ?? null);
     try {
+        await ledger.recordTarget(open.transaction, session.placement({}), request.releaseText);
         const previous = last === undefined ? undefined : await ledger.release(last.release);
-        const situation = await readSituation(context, request);
+        const context = session.context(request);
+        const situation = await readSituation(context, engine);
         const steps = planSteps(context, situation, previous);
-        await runSteps(steps, { timeline, mayAct: () => ledger.assertHeld(open) });
+        await runSteps(steps, { timeline: session.timeline, mayAct, beforeUndo: () => untilEngineAnswers(engine) });
+        await mayAct();
         const changed = new Set(
             situation.changes.flatMap((entry) => (entry.change === "keep" ? [] : [entry.service.name])),
         );
         const services = await describeServices(context, changed);
         const images = Object.fromEntries(services.map(({ name, imageId }) => [name, imageId]));
-        await ledger.commit(
-            { transaction, release: release.id, previous: last?.release ?? null, at: now().toISOString(), images },
-            request.releaseText,
-        );
-        const outcome = outcomeOf("committed", services);
-        timeline.record({
-            event: "transaction-end",
-            durationMs: outcome.durationMs,
-            message: `committed release ${release.id}`,
-        });
-        writeLastOutcome(outcome, null);
-        return outcome;
+        const forced = request.forced === true;
+        await ledger.commit({ ...session.placement(images), ...recordTransaction, at: now().toISOString(), forced });
+        // Nothing from here on may fail for a reason of its own: the release is the last known good.
+        if (forced) await ledger.liftQuarantine(release.id, open.transaction).catch(warn);
+        await close(session, open);
+        return session.end("committed", services, null);
     } catch (error) {
-        const undone = !(error instanceof StepsFailed) || error.undoFailures.length === 0;
-        const outcome = outcomeOf(undone ? "rolled-back" : "rollback-failed", []);
-        timeline.record({
-            event: "transaction-end",
-            durationMs: outcome.durationMs,
-            message: redact(describeError(error)),
-        });
-        await saveFailure(context, evidence);
-        writeLastOutcome(outcome, redact(describeError(error)));
-        throw failureOf(error, outcome, redact);
+        if (wasLost(error)) throw error;
+        return await undo(session, open, last, error);
     } finally {
-        await logs.close();
-        mkdirSync(evidence, { recursive: true, mode: 0o700 });
-        writeFileSync(path.join(evidence, "release.json"), request.releaseText, { mode: 0o600 });
-        timeline.keep(evidence);
-        await ledger.end(open);
+        await session.close();
+        guard.release();
     }
 }
 
-async function readSituation(context: RolloutContext, request: RolloutRequest) {
-    const { engine, edge, release } = context;
+/** Whether another process has the transaction now: then nothing more is done here, and the transaction is left to it. */
+function wasLost(error: unknown): boolean {
+    if (error instanceof TransactionLost) return true;
+    if (!(error instanceof StepsFailed)) return false;
+    return [error.cause, ...error.undoFailures.map((failure) => failure.error)].some(
+        (cause) => cause instanceof TransactionLost,
+    );
+}
+
+/** Closes the transaction. What fails here is mended by the guard, which sees that this process has gone. */
+async function close(session: Session, open: OpenTransaction): Promise<void> {
+    await session.ledger.end(open).catch(warn);
+}
+
+function warn(error: unknown): void {
+    console.log(`warning: ${describeError(error)}`);
+}
+
+/** Opens the transaction. One that a dead deployer has left is brought to an end first. */
+async function begin(session: Session, request: RolloutRequest): Promise<OpenTransaction> {
+    const { ledger, release } = session;
+    for (;;) {
+        const last = await ledger.lastCommit();
+        const wanted = { transaction: session.transaction, from: last?.release ?? null, to: release.id };
+        const begun = await ledger.begin({ ...wanted, since: session.startedAt });
+        if ("mine" in begun) return begun.mine;
+        const { other } = begun;
+        if (!isKnownDead(other)) throw busy(release.project, other);
+        const mine = await ledger.takeOver(other);
+        if (mine !== undefined) await settle(mine, request);
+    }
+}
+
+/** After a failure: what the steps could not take back is put back, everything is proven, and the release is quarantined. */
+async function undo(
+    session: Session,
+    open: OpenTransaction,
+    last: CommitRecord | undefined,
+    error: unknown,
+): Promise<RolloutOutcome> {
+    const { engine, ledger, release, redact } = session;
+    await untilEngineAnswers(engine);
+    const committed = await ledger.lastCommit();
+    if (committed?.transaction === open.transaction) {
+        // The record was written, and only its answer was lost: from here on there is no way back.
+        const services = await describeServices(session.context(session.request), new Set());
+        await close(session, open);
+        return session.end("committed", services, null);
+    }
+    const first = error instanceof StepsFailed ? error.cause : error;
+    await saveFailure(session.context(session.request), session.evidence);
+    const left = await session.putBack(last, open);
+    const reason = redact(describeError(first));
+    if (left === undefined && last?.release !== release.id) {
+        await ledger.quarantine({
+            release: release.id,
+            transaction: open.transaction,
+            reason,
+            at: session.now().toISOString(),
+        });
+    }
+    const outcome = left === undefined ? "rolled-back" : "rollback-failed";
+    const state =
+        left !== undefined
+            ? `The previous release could not be put back: ${left}`
+            : last === undefined
+              ? "No previous release: everything that had been started was stopped; data volumes are kept."
+              : `Release ${last.release} runs as before, proven.`;
+    const message = redact(`${describeError(first)}\n  ${state}\n  Evidence: ${session.evidence}`);
+    await close(session, open);
+    session.end(outcome, [], message);
+    throw new Error(message);
+}
+
+async function readSituation(context: RolloutContext, engine: Engine): Promise<Situation> {
+    const { edge, release, edgeContainer } = context;
     const running = await engine.list({ "plumbline.project": release.project });
-    const edgeFacts = await engine.inspect(request.edge.name);
-    const serving = edgeFacts?.running === true ? edge : await previousEdge(engine, release.project);
+    const edgeRuns = (await engine.inspect(edgeContainer.name))?.running === true;
+    const serving = edgeRuns ? edge : previousEdge(engine, running);
     const slots = serving === undefined ? {} : await serving.readSlots();
-    return situationOf(release, request.containers, request.edge, running, slots);
+    return situationOf(release, context.containers, edgeContainer, running, slots);
 }
 
 /** The edge that serves now, when it is not the one that the release declares. */
-async function previousEdge(engine: Engine, project: string): Promise<EdgeControl | undefined> {
-    const edges = await engine.list({ "plumbline.project": project, "plumbline.service": "edge" });
-    const running = edges.find(({ state }) => state === "running");
+function previousEdge(engine: Engine, all: Awaited<ReturnType<Engine["list"]>>): EdgeControl | undefined {
+    const running = all.find(({ labels, state }) => labels["plumbline.service"] === "edge" && state === "running");
     return running === undefined ? undefined : new EdgeControl(engine, running.id);
 }
 
 async function describeServices(context: RolloutContext, changed: ReadonlySet<string>): Promise<ServiceOutcome[]> {
-    const { release, engine } = context;
     return Promise.all(
-        release.services.map(async (service) => {
+        context.release.services.map(async (service) => {
             const container = containerOf(context, service.name);
-            const facts = await engine.inspect(container.name);
+            const facts = await context.engine.inspect(container.name);
             const proof = context.proven.get(service.name) ?? { readyAfterMs: 0, probeMs: 0 };
             return {
                 name: service.name,
@@ -168,26 +185,8 @@ async function describeServices(context: RolloutContext, changed: ReadonlySet<st
     );
 }
 
-function gatewayAddresses(release: Release): Record<string, string> {
-    return Object.fromEntries(
-        release.edge.gateways.map(({ name, published }) => [name, `${published.hostIp}:${published.port}`]),
-    );
-}
-
 /** `tx-20261124T175301-3f9c`: sorts by time, and two of one second differ. */
 export function newTransactionId(now: Date, random: (bytes: number) => Buffer = randomBytes): string {
     const time = now.toISOString().replace(/[-:]/g, "").slice(0, 15);
     return `tx-${time}-${random(2).toString("hex")}`;
-}
-
-/** The error that `pulumi up` prints: the first cause, what was done about it, and where the evidence is. */
-function failureOf(error: unknown, outcome: RolloutOutcome, redact: (text: string) => string): Error {
-    const first = error instanceof StepsFailed ? error.cause : error;
-    const left =
-        error instanceof StepsFailed && error.undoFailures.length > 0
-            ? `These steps could not be undone: ${error.undoFailures.map((entry) => `${entry.step} (${describeError(entry.error)})`).join("; ")}.`
-            : outcome.previous === null
-              ? "Everything that had been started was stopped again; data volumes are kept."
-              : `Release ${outcome.previous} runs as before.`;
-    return new Error(redact(`${describeError(first)}\n  ${left}\n  Evidence: ${outcome.evidence}`));
 }

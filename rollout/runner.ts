@@ -26,6 +26,8 @@ export interface RunOptions {
     readonly timeline: Pick<Timeline, "record">;
     /** Called before every act; throws when this runner has lost its transaction to another. */
     readonly mayAct: () => Promise<void>;
+    /** Called once before the first undo: what it waits for, as an engine that is away, is there when undoing begins. */
+    readonly beforeUndo?: () => Promise<void>;
     /** Aborted from outside, as by a signal to the process: counts as a failure of the running steps. */
     readonly signal?: AbortSignal;
 }
@@ -90,6 +92,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
     await Promise.allSettled(finished.values());
     if (first === undefined) return;
 
+    await options.beforeUndo?.();
     const undoFailures = await undoSteps(begun, options);
     throw new StepsFailed(first.step, first.error, undoFailures);
 }

@@ -15,7 +15,7 @@ export async function stopRelease(request: {
     readonly engineHost?: string | undefined;
 }): Promise<void> {
     const { release } = request;
-    const engine = connectEngine(request.engineHost);
+    const engine = connectEngine(request.engineHost, release.network);
     const timeline = new Timeline(release.stack, "destroy", { echo: (line) => console.log(line) });
     // Services talk to each other through the edge, so it ends after those that call and before those that are called:
     // the ones that nobody depends on first, then the edge's clients have gone, level by level.

@@ -1,5 +1,5 @@
 /** The timeline of a transaction: one JSON line for every event, written as it happens. */
-import { appendFileSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { TimelineEvent } from "./outcome.ts";
 
@@ -37,7 +37,8 @@ export class Timeline {
         this.#redact = options.redact ?? ((text) => text);
         this.#echo = options.echo ?? (() => undefined);
         mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
-        writeFileSync(this.#file, "", { mode: 0o600 });
+        // Whoever recovers a transaction goes on in the timeline of the one that was killed.
+        if (transactionOf(this.#file) !== transaction) writeFileSync(this.#file, "", { mode: 0o600 });
     }
 
     /** Adds one event. Synchronous, so that the line stands when the act begins. */
@@ -59,5 +60,15 @@ export class Timeline {
     /** Keeps a copy in the evidence folder of the transaction. */
     keep(folder: string): void {
         copyFileSync(this.#file, path.join(folder, "timeline.jsonl"));
+    }
+}
+
+/** The transaction whose events a timeline holds; empty where there is none. */
+function transactionOf(file: string): string {
+    try {
+        const first = readFileSync(file, "utf8").split("\n", 1)[0] ?? "";
+        return (JSON.parse(first) as TimelineEvent).transaction;
+    } catch {
+        return ""; // Missing, or cut off by a kill: a fresh one is begun.
     }
 }

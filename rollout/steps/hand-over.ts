@@ -1,6 +1,7 @@
 /** A service that must not run twice changes hands: the old container stops before the new one starts. */
 import type { ServiceRelease } from "../../release/types.ts";
 import { containerOf, type RolloutContext } from "../context.ts";
+import { awaitOpenTransactions } from "../open-transactions.ts";
 import { awaitReady } from "../readiness.ts";
 import type { Step } from "../step.ts";
 import { hasListeners, isRouted } from "./routes.ts";
@@ -29,6 +30,8 @@ export function handOverStep(
             return facts?.running === true && (await isRouted(context, name, container));
         },
         async apply(signal) {
+            await awaitOpenTransactions(context, service, signal);
+            const held = performance.now();
             if (routed) await edge.hold(name);
             await engine.stop(previous, grace);
             context.logs.follow(name, container);
@@ -36,8 +39,12 @@ export function handOverStep(
             if (routed) await edge.setCandidate(name, container);
             await awaitReady(context, service, "candidate", signal);
             if (routed) await edge.release(name, container);
+            const message = `${name} was handed over; new connections waited ${Math.round(performance.now() - held)} ms`;
+            context.timeline.record({ event: "note", service: name, message });
         },
         async undo() {
+            const [own, old] = await Promise.all([engine.inspect(container), engine.inspect(previous)]);
+            if (own?.running !== true && old?.running === true && (await isRouted(context, name, previous))) return;
             if (routed) await edge.hold(name);
             await engine.stop(container, grace);
             await engine.start(previous);

@@ -1,0 +1,66 @@
+/**
+ * The guard: a process that watches one transaction and ends it when its deployer dies.
+ *
+ * It is started with the transaction, reads its order from standard input, and goes when the transaction is closed.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { connectEngine } from "../engine/docker.ts";
+import { describeError } from "../release/errors.ts";
+import type { GuardOrder } from "./guard-process.ts";
+import { Ledger } from "./ledger.ts";
+import { isAlive } from "./process.ts";
+import { settle } from "./recover.ts";
+
+/** Milliseconds between two looks at the deployer's processes: looking is one system call. */
+const lookEveryMs = 250;
+/** Every how many looks the ledger is asked whether the transaction is still open: that is a call of the engine. */
+const askLedgerEvery = 8;
+
+const log = (message: string) => console.log(`${new Date().toISOString()} ${message}`);
+
+async function readOrder(): Promise<GuardOrder> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+    return JSON.parse(Buffer.concat(chunks).toString("utf8")) as GuardOrder;
+}
+
+async function watch({ request, open, watched }: GuardOrder): Promise<void> {
+    const { project, edge, network } = request.release;
+    const ledger = new Ledger(connectEngine(request.engineHost, network), project, edge.image.reference);
+    // An engine that is away says nothing: as long as the deployer lives, waiting for it is the deployer's part.
+    const ended = async () => {
+        const now = await ledger.current().catch(() => open);
+        return now?.transaction !== open.transaction || now.epoch !== open.epoch;
+    };
+    for (let turn = 1; ; turn += 1) {
+        await sleep(lookEveryMs);
+        const dead = watched.filter(({ pid, startTime }) => !isAlive(pid, startTime));
+        if (dead.length === 0) {
+            if (turn % askLedgerEvery === 0 && (await ended())) return;
+            continue;
+        }
+        log(`process ${dead.map(({ pid }) => pid).join(", ")} is gone`);
+        await takeOver(ledger, { request, open, watched });
+        return;
+    }
+}
+
+async function takeOver(ledger: Ledger, { request, open }: GuardOrder): Promise<void> {
+    for (;;) {
+        try {
+            const mine = await ledger.takeOver(open);
+            if (mine === undefined) return log("the transaction has ended, or somebody else has it");
+            const outcome = await settle(mine, request);
+            return log(`${outcome.outcome}: ${outcome.transaction}`);
+        } catch (error) {
+            log(`not yet: ${describeError(error)}`);
+            await sleep(1_000);
+        }
+    }
+}
+
+process.on("SIGHUP", () => undefined); // The terminal may go; the transaction stays.
+const order = await readOrder();
+log(`guards ${order.open.transaction}, process ${order.watched.map(({ pid }) => pid).join(", ")}`);
+await watch(order);
+log("done");

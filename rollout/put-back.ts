@@ -1,0 +1,160 @@
+/**
+ * Putting a release back, whatever state the engine is in: the way after a kill, after a crash of the engine, and the last
+ * look of every undo. It asks the engine and the edge at each turn, so it may be interrupted and begun again.
+ */
+import { renderEdgeConfig } from "../engine/edge/config.ts";
+import { activeContainer } from "../engine/edge/slots.ts";
+import { PlumblineError } from "../release/errors.ts";
+import type { ServiceRelease } from "../release/types.ts";
+import { containerOf, type RolloutContext } from "./context.ts";
+import type { Placement } from "./ledger.ts";
+import { awaitReady } from "./readiness.ts";
+import { hasListeners } from "./steps/routes.ts";
+
+/** Seconds that an edge which is not wanted gets to end its connections. */
+const edgeStopSeconds = 5;
+/** Seconds that a container without a known definition gets to end. */
+const strangerStopSeconds = 30;
+
+/**
+ * Makes exactly this release run: its edge, its containers in dependency order, everything else of the stack stopped.
+ * Ends only when every service is proven by state, identity and its answers (F11).
+ *
+ * @throws PlumblineError `rollback` naming what cannot be put back
+ */
+export async function putBack(
+    context: RolloutContext,
+    placement: Placement,
+    mayAct: () => Promise<void>,
+): Promise<void> {
+    const { release, timeline } = context;
+    const note = (message: string, service?: string) =>
+        timeline.record({ event: "note", message, ...(service === undefined ? {} : { service }) });
+    const signal = new AbortController().signal;
+    await mayAct();
+    await assertContainersExist(context);
+    await serveWithEdge(context);
+    for (const service of release.services) {
+        await mayAct();
+        if (await placeService(context, service)) note(`put ${service.name} back`, service.name);
+        await mayAct();
+        await awaitReady(context, service, "active", signal);
+    }
+    await mayAct();
+    await stopStrangers(context);
+    await assertIdentity(context, placement);
+    note(`release ${release.id} runs, proven`);
+}
+
+/** Stops everything of a stack that has no release to go back to, dependents first. */
+export async function putAllDown(context: RolloutContext, mayAct: () => Promise<void>): Promise<void> {
+    for (const service of [...context.release.services].reverse()) {
+        await mayAct();
+        await context.engine.stop(containerOf(context, service.name).name, service.spec.stopGraceSeconds);
+    }
+    await mayAct();
+    await context.engine.stop(context.edgeContainer.name, edgeStopSeconds);
+    // What an earlier attempt had started and this one does not know.
+    const { engine, release } = context;
+    for (const { id, labels, state } of await engine.list({ "plumbline.project": release.project })) {
+        const up = state === "running" || state === "restarting";
+        if (up && labels["plumbline.service"] !== undefined) await engine.stop(id, strangerStopSeconds);
+    }
+}
+
+async function assertContainersExist(context: RolloutContext): Promise<void> {
+    const wanted = [context.edgeContainer, ...context.release.services.map(({ name }) => containerOf(context, name))];
+    const facts = await Promise.all(wanted.map(({ name }) => context.engine.inspect(name)));
+    const gone = wanted.filter((_, index) => facts[index] === undefined).map(({ name }) => name);
+    if (gone.length === 0) return;
+    throw new PlumblineError(
+        "rollback",
+        `release ${context.release.id} cannot be put back: ${gone.join(", ")} is gone`,
+        {
+            remedy: "deploy again: `npm run deploy` creates the missing containers",
+        },
+    );
+}
+
+async function serveWithEdge(context: RolloutContext): Promise<void> {
+    const { engine, edge, edgeContainer, release } = context;
+    const edges = await engine.list({ "plumbline.project": release.project, "plumbline.service": "edge" });
+    for (const other of edges) {
+        if (other.name !== edgeContainer.name && other.state === "running")
+            await engine.stop(other.id, edgeStopSeconds);
+    }
+    await engine.start(edgeContainer.name);
+    await edge.ready();
+    await edge.applyConfig(renderEdgeConfig(release.edge, await edge.readSlots()));
+}
+
+/**
+ * One service: its own container runs and serves. A service that must not run twice has its other containers stopped first,
+ * while the edge holds. @returns whether anything had to be done
+ */
+async function placeService(context: RolloutContext, service: ServiceRelease): Promise<boolean> {
+    const { engine, edge } = context;
+    const { name } = service;
+    const container = containerOf(context, name).name;
+    const routed = hasListeners(context, name);
+    const slots = routed ? (await edge.readSlots())[name] : undefined;
+    const serves = !routed || (slots?.held === false && activeContainer({ [name]: slots }, name) === container);
+    const own = await engine.inspect(container);
+    if (service.kind === "job") return false; // It has run: a job of the release that was committed is not run again.
+    if (own?.running === true && serves) return false;
+
+    const others = await runningOthers(context, name, container);
+    if (service.kind !== "request" && others.length > 0) {
+        if (routed) await edge.hold(name);
+        for (const other of others) await engine.stop(other, service.spec.stopGraceSeconds);
+    }
+    context.logs.follow(name, container);
+    await engine.start(container);
+    if (!routed) return true;
+    if (service.kind === "request") await edge.switchTo([{ service: name, container }]);
+    else await edge.release(name, container);
+    await edge.setCandidate(name, null);
+    return true;
+}
+
+/** Stops running containers of the stack that the release does not have: candidates, and services that were to be added. */
+async function stopStrangers(context: RolloutContext): Promise<void> {
+    const { engine, release } = context;
+    const wanted = new Set([context.edgeContainer.name, ...Object.values(context.containers).map(({ name }) => name)]);
+    const all = await engine.list({ "plumbline.project": release.project });
+    for (const { id, name, labels, state } of all) {
+        const service = labels["plumbline.service"];
+        if (service === undefined || wanted.has(name) || (state !== "running" && state !== "restarting")) continue;
+        const known = release.services.find((candidate) => candidate.name === service);
+        await engine.stop(id, known?.spec.stopGraceSeconds ?? strangerStopSeconds);
+    }
+}
+
+async function runningOthers(context: RolloutContext, service: string, own: string): Promise<string[]> {
+    const all = await context.engine.list({
+        "plumbline.project": context.release.project,
+        "plumbline.service": service,
+    });
+    return all.flatMap(({ name, state }) =>
+        name !== own && (state === "running" || state === "restarting") ? [name] : [],
+    );
+}
+
+/** The image is the one that was committed, and the definition the one that the release names (R95). */
+async function assertIdentity(context: RolloutContext, placement: Placement): Promise<void> {
+    for (const { name, revision } of context.release.services) {
+        const facts = await context.engine.inspect(containerOf(context, name).name);
+        const committed = placement.images[name];
+        const wrong =
+            facts?.labels["plumbline.revision"] !== revision
+                ? `revision ${facts?.labels["plumbline.revision"] ?? "none"} instead of ${revision}`
+                : committed !== undefined && facts.imageId !== committed
+                  ? `image ${facts.imageId} instead of ${committed}`
+                  : undefined;
+        if (wrong === undefined) continue;
+        throw new PlumblineError("rollback", `${name} runs, but it is not what was committed: ${wrong}`, {
+            service: name,
+            remedy: `find out who replaced ${name}; then deploy again`,
+        });
+    }
+}

@@ -1,0 +1,171 @@
+/** What one transaction works with, from its beginning to its end: doors, timeline, logs, evidence, and its outcome. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { connectEngine, type Engine } from "../engine/docker.ts";
+import { EdgeControl } from "../engine/edge/edge.ts";
+import { describeError } from "../release/errors.ts";
+import { probeAddress } from "../release/probe-address.ts";
+import { redactor } from "../release/redact.ts";
+import type { DeclaredContainer, Release } from "../release/types.ts";
+import type { RolloutContext } from "./context.ts";
+import { untilEngineAnswers } from "./engine-return.ts";
+import { type CommitRecord, Ledger, type OpenTransaction, type Placement } from "./ledger.ts";
+import type { Outcome, RolloutOutcome, ServiceOutcome } from "./outcome.ts";
+import { writeLastOutcome } from "./outcome-file.ts";
+import { putAllDown, putBack } from "./put-back.ts";
+import { StartupLogs } from "./startup-logs.ts";
+import { reportsFolder, Timeline } from "./timeline.ts";
+
+/** What a rollout is asked for: plain JSON, so that it can be handed to the guard. */
+export interface RolloutRequest {
+    readonly release: Release;
+    /** The canonical JSON of the release, as it is recorded. */
+    readonly releaseText: string;
+    readonly edge: DeclaredContainer;
+    readonly containers: Readonly<Record<string, DeclaredContainer>>;
+    readonly secrets: Readonly<Record<string, string>>;
+    /** Values that the previous release was given. @default secrets */
+    readonly previousSecrets?: Readonly<Record<string, string>> | undefined;
+    readonly engineHost?: string | undefined;
+    /** A quarantined release that is wanted all the same. */
+    readonly forced?: boolean;
+}
+
+/** A release with the containers that run it. */
+export type Placed = Pick<RolloutRequest, "release" | "edge" | "containers" | "secrets">;
+
+export class Session {
+    readonly request: RolloutRequest;
+    readonly release: Release;
+    readonly transaction: string;
+    readonly now: () => Date;
+    readonly startedAt: string;
+    readonly engine: Engine;
+    readonly ledger: Ledger;
+    readonly evidence: string;
+    readonly redact: (text: string) => string;
+    #timeline: Timeline | undefined;
+    #logs: StartupLogs | undefined;
+    #previous: string | null = null;
+
+    constructor(request: RolloutRequest, transaction: string, now: () => Date) {
+        this.request = request;
+        this.release = request.release;
+        this.transaction = transaction;
+        this.now = now;
+        this.startedAt = now().toISOString();
+        this.engine = connectEngine(request.engineHost, request.release.network);
+        this.ledger = new Ledger(this.engine, request.release.project, request.release.edge.image.reference);
+        this.evidence = path.join(reportsFolder(request.release.stack), transaction);
+        const values = [request.secrets, request.previousSecrets ?? {}].map(redactor);
+        this.redact = (text) => values.reduce((clean, redact) => redact(clean), text);
+    }
+
+    /** Begins the record of the transaction. @param event what is said first, when it is not a plain beginning */
+    begin(previous: string | null, event = `${this.transaction}: ${previous ?? "nothing"} → ${this.release.id}`): void {
+        const { release, redact, now } = this;
+        this.#previous = previous;
+        mkdirSync(this.evidence, { recursive: true, mode: 0o700 });
+        const timeline = new Timeline(release.stack, this.transaction, {
+            now,
+            redact,
+            echo: (line) => console.log(line),
+        });
+        this.#timeline = timeline;
+        this.#logs = new StartupLogs(this.engine, this.evidence, {
+            redact,
+            onLine: (service, message) => timeline.record({ event: "log", service, message }),
+        });
+        timeline.record({ event: "transaction-begin", message: event });
+        writeFileSync(path.join(this.evidence, "release.json"), this.request.releaseText, { mode: 0o600 });
+    }
+
+    get timeline(): Timeline {
+        if (this.#timeline === undefined) throw new Error("the session has not begun");
+        return this.#timeline;
+    }
+
+    /** The steps' view of a release and its containers. */
+    context(placed: Placed): RolloutContext {
+        if (this.#logs === undefined) throw new Error("the session has not begun");
+        return {
+            engine: this.engine,
+            edge: new EdgeControl(this.engine, placed.edge.name),
+            edgeContainer: placed.edge,
+            release: placed.release,
+            containers: placed.containers,
+            secrets: placed.secrets,
+            previousSecrets: this.request.previousSecrets ?? this.request.secrets,
+            probeAddress: probeAddress(placed.release, this.engine.address),
+            timeline: this.timeline,
+            logs: this.#logs,
+            proven: new Map(),
+        };
+    }
+
+    /** Where this transaction wants to go, as the ledger records it. */
+    placement(images: Readonly<Record<string, string>>): Placement {
+        const { edge, containers } = this.request;
+        return { release: this.release.id, edge, containers, images };
+    }
+
+    /**
+     * Puts the last committed release back and proves it, or stops everything when there is none.
+     *
+     * @returns nothing when that is done; otherwise what could not be done, in words
+     */
+    async putBack(last: CommitRecord | undefined, open: OpenTransaction): Promise<string | undefined> {
+        const mayAct = () => this.ledger.assertHeld(open);
+        const { timeline, engine, ledger, request } = this;
+        try {
+            await untilEngineAnswers(engine);
+            if (last === undefined) {
+                await putAllDown(this.context(request), mayAct);
+                return undefined;
+            }
+            const release = await ledger.release(last.release);
+            if (release === undefined) return `the ledger has no release ${last.release}`;
+            const own = last.release === this.release.id;
+            const secrets = own ? request.secrets : (request.previousSecrets ?? request.secrets);
+            await putBack(
+                this.context({ release, edge: last.edge, containers: last.containers, secrets }),
+                last,
+                mayAct,
+            );
+            return undefined;
+        } catch (error) {
+            const message = this.redact(describeError(error));
+            timeline.record({ event: "undo-failed", message });
+            return message;
+        }
+    }
+
+    /** Writes the outcome down and hands it back. */
+    end(outcome: Outcome, services: readonly ServiceOutcome[], error: string | null): RolloutOutcome {
+        const { release } = this;
+        const result: RolloutOutcome = {
+            transaction: this.transaction,
+            stack: release.stack,
+            release: release.id,
+            previous: this.#previous,
+            outcome,
+            startedAt: this.startedAt,
+            durationMs: this.now().getTime() - Date.parse(this.startedAt),
+            services,
+            gateways: Object.fromEntries(
+                release.edge.gateways.map(({ name, published }) => [name, `${published.hostIp}:${published.port}`]),
+            ),
+            evidence: this.evidence,
+        };
+        const message = outcome === "committed" ? `committed release ${release.id}` : outcome;
+        this.timeline.record({ event: "transaction-end", durationMs: result.durationMs, message });
+        writeLastOutcome(result, error);
+        return result;
+    }
+
+    /** Closes logs and keeps the timeline with the evidence. */
+    async close(): Promise<void> {
+        await this.#logs?.close();
+        this.#timeline?.keep(this.evidence);
+    }
+}

@@ -1,0 +1,38 @@
+/** Waiting, bounded, for what clients have begun on the previous containers (R98). */
+import { sleep } from "../../engine/retry.ts";
+import type { RolloutContext } from "../context.ts";
+import { nothingToUndo, type Step } from "../step.ts";
+
+const askEveryMs = 250;
+
+/** After it nobody is connected to the previous containers, or the time is up; they go on running until the commit. */
+export function drainStep(context: RolloutContext, services: readonly string[], after: readonly string[]): Step {
+    const { edge, release } = context;
+    const open = async () => {
+        const slots = await edge.readSlots();
+        const counts = services.map(async (service) => {
+            const active = slots[service]?.active;
+            return active == null ? 0 : edge.sessions(service, active === "a" ? "b" : "a");
+        });
+        return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    };
+    return {
+        name: "drain",
+        after,
+        done: async () => (await open()) === 0,
+        async apply(signal) {
+            const end = performance.now() + release.drainMs;
+            for (;;) {
+                const left = await open();
+                if (left === 0) return;
+                if (performance.now() > end) {
+                    const message = `${left} connections to the previous containers are still open after ${release.drainMs / 1000} s`;
+                    context.timeline.record({ event: "note", message });
+                    return;
+                }
+                await sleep(askEveryMs, signal);
+            }
+        },
+        undo: nothingToUndo,
+    };
+}
