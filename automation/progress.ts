@@ -1,6 +1,6 @@
 /** What is known of a running operation, and how it is told in lines. Pure: events in, state and text out. */
 
-import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation/index.js";
 import type { TimelineEvent } from "../rollout/outcome.ts";
 import { nameOfUrn } from "./diagnostics.ts";
 
@@ -45,14 +45,18 @@ const verbs: Readonly<Record<string, Verb>> = {
     "delete-replaced": ["deleting the replaced", "deleted the replaced"],
 };
 
+const keeping: Verb = ["keeping", "kept"];
+const building: Verb = ["building", "built"];
+
 /** What happens to a resource of a type, in words; null for what is not told. */
-function wordsFor(op: string, type: string): Verb | null {
+function wordsFor({ op, type, old }: StepEventMetadata): Verb | null {
     const verb = verbs[op];
     if (!verb || /^(pulumi|plumbline):/.test(type)) return null;
     // Our dynamic resources are the acts of a deploy, not things.
     if (type === "pulumi-nodejs:dynamic:Resource") return op === "delete" ? ["ending", "ended"] : ["running", "done"];
-    const builds = type === "command:local:Command" && op !== "delete";
-    const [doing, done] = builds ? ["building", "built"] : verb;
+    // What is only taken out of the record: images, and what holds data.
+    const stays = type === "command:local:Command" || old?.retainOnDelete === true;
+    const [doing, done] = op === "delete" && stays ? keeping : type === "command:local:Command" ? building : verb;
     const noun = nouns[type] ?? type.slice(type.lastIndexOf(":") + 1);
     return [`${doing} ${noun}`, `${done} ${noun}`];
 }
@@ -64,9 +68,8 @@ function wordsFor(op: string, type: string): Verb | null {
 export function fromEngineEvent(event: EngineEvent): ProgressEvent | null {
     const step = event.resourcePreEvent ?? event.resOutputsEvent ?? event.resOpFailedEvent;
     if (!step) return null;
-    const { op, urn, type } = step.metadata;
-    const words = wordsFor(op, type);
-    const subject = nameOfUrn(urn);
+    const words = wordsFor(step.metadata);
+    const subject = nameOfUrn(step.metadata.urn);
     if (words === null || subject === null) return null;
     const [doing, done] = words;
     const at = new Date(event.timestamp * 1000).toISOString();

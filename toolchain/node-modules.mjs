@@ -23,10 +23,16 @@ async function install(projectDir, note) {
             : "The npm packages are missing; they hold the program's libraries and Node 24: installing them (npm ci).",
     );
     const begin = Date.now();
-    const code = await npmCi(projectDir);
-    if (code !== 0) throw new Error(`npm ci ended with exit code ${code}. Run it again when the network is back.`);
+    const seconds = () => Math.round((Date.now() - begin) / 1000);
+    const heartbeat = setInterval(() => note(`… npm ci, ${seconds()} s so far`), 15_000);
+    const code = await npmCi(projectDir).finally(() => clearInterval(heartbeat));
+    if (code !== 0) {
+        throw new Error(
+            `npm ci ended with exit code ${code}; what it said stands above. Next: mend that, then run the command again.`,
+        );
+    }
     if (!packagesMatch(projectDir)) throw new Error("npm ci installed other packages than package-lock.json names.");
-    note(`npm packages installed in ${Math.round((Date.now() - begin) / 1000)} s.`);
+    note(`npm packages installed in ${seconds()} s.`);
 }
 
 function npmCi(projectDir) {

@@ -176,10 +176,10 @@ export function makePdf(pages: readonly (readonly string[])[]): Buffer {
     return Buffer.from(text + table + trailer, "latin1");
 }
 
-/** A PDF that takes the worker about ten seconds: many pages of real text. */
+/** A PDF that takes the worker several seconds: many pages of real text. */
 export function makeLongPdf(): Buffer {
     return makePdf(
-        Array.from({ length: 2500 }, (_, page) =>
+        Array.from({ length: 1200 }, (_, page) =>
             Array.from({ length: 40 }, (_, line) => `Page ${page} line ${line} tells of the insured event in detail.`),
         ),
     );

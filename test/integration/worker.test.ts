@@ -82,6 +82,18 @@ async function midway(worker: Service, document: string): Promise<void> {
 }
 
 describe("documents become chunks", () => {
+    let reader: Service | undefined;
+
+    beforeAll(async () => {
+        reader = await startWorker();
+        // It serves all tests of this group.
+        workers.splice(0);
+    }, 60_000);
+
+    afterAll(async () => {
+        await reader?.container.kill();
+    });
+
     const words = "Größere Schäden prüft der Gutachter. Die Prämie ist fällig.";
     const page = `<html><head><meta charset="utf-8"><title>Police</title><style>p { color: red }</style></head><body>
         <h1>Wasserschaden</h1><p>Größere <b>Schäden</b> zuerst.<script>alert("no")</script><!-- no --></p>
@@ -100,7 +112,6 @@ describe("documents become chunks", () => {
             "Policy 4711 (new). It is valid. Page two.",
         ],
     ])("%s, %s", async (_, type, content, expected) => {
-        if (workers.length === 0) await startWorker();
         const document = await stack.post(content, type);
         const found = await stack.reaches(document, "processed", "failed");
         expect(found).toMatchObject({ status: "processed", reason: null, chunk_count: 1 });
@@ -108,7 +119,6 @@ describe("documents become chunks", () => {
     });
 
     test("a long text is split at sentences, in order, with an overlap, and nothing of it is lost", async () => {
-        await startWorker();
         const sentences = Array.from(
             { length: 400 },
             (_, number) => `Sentence ${number} tells ${"much ".repeat(number % 9)}of it.`,

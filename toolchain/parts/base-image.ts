@@ -31,7 +31,7 @@ export function baseImage(paths: ToolPaths, reference: string = versions.baseIma
             },
             {
                 kind: "registries",
-                from: "made from Debian's packages (mmdebstrap), about 1 min",
+                from: "made from Debian's packages (mmdebstrap), 1 to 3 min",
                 answers: async () => isDebianRoot(),
                 install: () => makeFromPackages(paths, reference),
             },

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api.database import Database
 from api.documents import Documents
+from api.drain import Drain
 from api.errors import install_error_handlers
 from api.health import Health
 from api.observe import Observe
@@ -51,5 +52,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_error_handlers(app)
     app.include_router(router)
+    app.add_middleware(Drain)
     app.add_middleware(Observe)
     return app

@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 
 class ApiError(Exception):
@@ -39,6 +40,16 @@ def install_error_handlers(app: FastAPI) -> None:
         parts = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         return _answer(422, "invalid", "; ".join(parts))
 
+    async def gone(_: Request, error: Exception) -> JSONResponse:
+        # Nobody reads this answer; the status is for metrics and logs.
+        return _answer(400, "incomplete", "the connection ended before the document did")
+
+    async def defect(_: Request, error: Exception) -> JSONResponse:
+        # The server logs the trace; a client learns nothing of what is inside.
+        return _answer(500, "internal", "something went wrong in here")
+
     app.add_exception_handler(ApiError, api_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ClientDisconnect, gone)
+    app.add_exception_handler(Exception, defect)

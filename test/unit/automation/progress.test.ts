@@ -57,6 +57,17 @@ test("our own acts and image builds are told as such", () => {
     expect(of("command:local:Command")).toBe("building image");
 });
 
+test("a volume that keeps its data is not told as deleted", () => {
+    const volume = "docker:index/volume:Volume";
+    const of = (retainOnDelete: boolean) => {
+        const event = engineEvent("resOutputsEvent", "delete", volume);
+        Object.assign(event.resOutputsEvent?.metadata ?? {}, { old: { retainOnDelete } });
+        return fromEngineEvent(event)?.text;
+    };
+    expect(of(true)).toBe("kept volume");
+    expect(of(false)).toBe("deleted volume");
+});
+
 describe("plain lines", () => {
     test("say time, subject, what happened and how long it took", () => {
         const done = fromTimelineEvent(timelineEvent("step-done", { message: "ready", durationMs: 1500 }));
