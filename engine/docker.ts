@@ -121,6 +121,13 @@ export class Engine {
         return container.id;
     }
 
+    /** Sets the most processes and threads that a container may have, which Pulumi's provider has no property for. */
+    async limitProcesses(id: string, most: number): Promise<void> {
+        await this.repeatable(`limit the processes of container ${id}`, () =>
+            this.quick.getContainer(id).update({ PidsLimit: most }),
+        );
+    }
+
     /** Does nothing when it runs already. */
     async start(id: string): Promise<void> {
         await this.tolerating([304], `start container ${id}`, () => this.patient.getContainer(id).start());

@@ -5,6 +5,7 @@ import { awaitOpenTransactions } from "../open-transactions.ts";
 import { awaitReady } from "../readiness.ts";
 import type { Step } from "../step.ts";
 import { hasListeners, isRouted } from "./routes.ts";
+import { startContainer } from "./start-container.ts";
 
 /**
  * Under hold new connections wait at the edge; the old container stops, the new one starts on the same volume, is proven
@@ -35,7 +36,7 @@ export function handOverStep(
             if (routed) await edge.hold(name);
             await engine.stop(previous, grace);
             context.logs.follow(name, container);
-            await engine.start(container);
+            await startContainer(context, service);
             if (routed) await edge.setCandidate(name, container);
             await awaitReady(context, service, "candidate", signal);
             if (routed) await edge.release(name, container);

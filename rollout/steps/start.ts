@@ -5,6 +5,7 @@ import { containerOf, type RolloutContext } from "../context.ts";
 import { awaitReady } from "../readiness.ts";
 import { nothingToUndo, type Step } from "../step.ts";
 import { hasListeners, isRouted } from "./routes.ts";
+import { startContainer } from "./start-container.ts";
 
 /** Starts the container and routes the service's name to it, so that what only waits for its start can go on. */
 export function startStep(context: RolloutContext, service: ServiceRelease, after: readonly string[]): Step {
@@ -21,7 +22,7 @@ export function startStep(context: RolloutContext, service: ServiceRelease, afte
         async apply() {
             await assertAlone(context, service);
             context.logs.follow(service.name, container);
-            await engine.start(container);
+            await startContainer(context, service);
             if (!hasListeners(context, service.name)) return;
             await edge.switchTo([{ service: service.name, container }]);
             await edge.resolved(service.name, container).catch(async (error: unknown) => {

@@ -4,6 +4,7 @@ import { containerOf, type RolloutContext } from "../context.ts";
 import { awaitReady } from "../readiness.ts";
 import type { Step } from "../step.ts";
 import { isRouted } from "./routes.ts";
+import { startContainer } from "./start-container.ts";
 
 export interface Switched {
     readonly service: ServiceRelease;
@@ -21,7 +22,7 @@ export function candidateStep(context: RolloutContext, service: ServiceRelease, 
         done: () => isRouted(context, service.name, container),
         async apply(signal) {
             context.logs.follow(service.name, container);
-            await engine.start(container);
+            await startContainer(context, service);
             await edge.setCandidate(service.name, container);
             await awaitReady(context, service, "candidate", signal);
         },

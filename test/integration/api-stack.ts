@@ -101,9 +101,9 @@ export class ApiStack {
         return document.parse(answer.json);
     }
 
-    /** Waits until the document has one of the states; throws with what it has after a minute. */
+    /** Waits until the document has one of the states; throws with what it has after two minutes. */
     async reaches(id: string, ...states: readonly string[]): Promise<Document> {
-        const deadline = Date.now() + 60_000;
+        const deadline = Date.now() + 120_000;
         for (;;) {
             const found = await this.get(id);
             if (states.includes(found.status)) return found;

@@ -189,7 +189,7 @@ describe("the queue", () => {
         expect((await stack.reaches(document, "processed", "failed")).status).toBe("processed");
         expect(await job(document)).toEqual({ state: "done", attempts: 2, lease_owner: null });
         expect(await written(document)).toEqual(await written(undisturbed));
-    }, 180_000);
+    }, 300_000);
 
     test("a stopped worker gives its job back at once, uncounted, and ends well", async () => {
         const worker = await startWorker({ LEASE_SECONDS: "600" });
@@ -202,7 +202,7 @@ describe("the queue", () => {
         expect((await stack.get(document)).status).toBe("queued");
         await startWorker();
         expect((await stack.reaches(document, "processed", "failed")).status).toBe("processed");
-    }, 180_000);
+    }, 300_000);
 
     test("a worker that was frozen past its lease writes nothing when it wakes up", async () => {
         const undisturbed = await stack.post(longPdf, "application/pdf");
@@ -220,7 +220,7 @@ describe("the queue", () => {
         expect(await ended(next, "processed")).toBe(1);
         expect(await stack.rows("select processed_at from app.documents where id = $1", [document])).toEqual(before);
         expect(await written(document)).toEqual(await written(undisturbed));
-    }, 180_000);
+    }, 300_000);
 });
 
 describe("what cannot be read", () => {

@@ -21,7 +21,9 @@ begin
         if not exists (select from pg_roles where rolname = wanted.name) then
             execute format('create role %I', wanted.name);
         end if;
-        execute format('alter role %I nosuperuser nocreatedb nocreaterole noreplication %s', wanted.name, wanted.attributes);
+        execute format(
+            'alter role %I nosuperuser nocreatedb nocreaterole noreplication %s', wanted.name, wanted.attributes
+        );
     end loop;
 end
 $roles$;

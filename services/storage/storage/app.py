@@ -1,7 +1,7 @@
 """The table of routes, and what holds for every request: its log line, and errors in one shape.
 
-Not here yet, and where it goes: copy and move (routes/objects.py; a copy is an upload whose bytes come from the volume),
-signed uploads (routes/signing.py), resumable uploads and image transformation (files of their own in routes/).
+Not here yet, and where it goes: copy and move (routes/objects.py; a copy is an upload whose bytes come from the
+volume), signed uploads (routes/signing.py), resumable uploads and image transformation (files of their own in routes/).
 """
 
 import asyncio

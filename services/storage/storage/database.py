@@ -106,7 +106,8 @@ class Database:
                     await connection.execute(
                         """
                         select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),
-                            set_config('request.jwt.claim.role', $1, true), set_config('request.jwt.claim.sub', $3, true),
+                            set_config('request.jwt.claim.role', $1, true),
+                            set_config('request.jwt.claim.sub', $3, true),
                             set_config('request.method', $4, true), set_config('request.path', $5, true)
                         """,
                         caller.role, json.dumps(caller.claims), caller.owner or "", *request,

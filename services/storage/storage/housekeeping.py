@@ -1,5 +1,6 @@
 """What a crash, an overwrite or a removal left on the volume, cleared up by what the database says. Never by guessing:
-a file goes when a committed row says that its version was discarded, or when it never left incoming and no row names it.
+a file goes when a committed row says that its version was discarded, or when it never left incoming and no row names
+it.
 """
 
 import asyncio

@@ -1,12 +1,15 @@
 /** The real edge with real services behind it: slots, holds, candidates, restarts, damage, reloads. */
 
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { slotsOf } from "../../../engine/edge/config.ts";
 import { openProbeSocket } from "../../../engine/edge/probe-socket.ts";
 import { emptySlots } from "../../../engine/edge/slots.ts";
 import { requestThroughEdge } from "../../../engine/http.ts";
 import { PlumblineError } from "../../../release/errors.ts";
 import { type Service, Stage, underLoad } from "./stage.ts";
+
+// A busy machine is slow to run the many commands inside the edge.
+jest.setTimeout(300_000);
 
 const stage = new Stage({
     listeners: [

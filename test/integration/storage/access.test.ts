@@ -164,6 +164,7 @@ describe("with policies of the user's own", () => {
     const own = "bucket_id = 'files' and (storage.foldername(name))[1] = auth.uid()::text";
 
     beforeAll(async () => {
+        await (await bed.client()).from("files").upload("shown/a.txt", "shown");
         await bed.rows(`
             create policy own_select on storage.objects for select to authenticated using (${own});
             create policy own_insert on storage.objects for insert to authenticated with check (${own});
@@ -201,7 +202,6 @@ describe("with policies of the user's own", () => {
     });
 
     test("an anonymous caller sees what a policy shows", async () => {
-        await (await bed.client()).from("files").upload("shown/a.txt", "shown");
         const files = (await bed.client(bed.anonKey)).from("files");
         expect(await (await files.download("shown/a.txt")).data?.text()).toBe("shown");
         expect((await files.download("secret.txt")).error).not.toBeNull();

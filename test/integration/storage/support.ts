@@ -37,9 +37,14 @@ export class StorageBed {
 
     static async open(): Promise<StorageBed> {
         const bed = await TestBed.open();
-        const variables = randomVariables();
-        const postgres = await bed.start("postgres", { variables });
-        return new StorageBed(bed, variables, postgres, await bed.start("storage", { variables }));
+        try {
+            const variables = randomVariables();
+            const postgres = await bed.start("postgres", { variables });
+            return new StorageBed(bed, variables, postgres, await bed.start("storage", { variables }));
+        } catch (error) {
+            await bed.close();
+            throw error;
+        }
     }
 
     close(): Promise<void> {

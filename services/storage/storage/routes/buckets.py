@@ -127,7 +127,9 @@ async def empty(request: Request) -> Response:
         return await connection.fetchval("select exists (select from storage.buckets where id = $1)", bucket)
 
     async def some(connection: asyncpg.Connection) -> tuple[int, list[str]]:
-        rows = await connection.fetch("select id, name from storage.objects where bucket_id = $1 limit $2", bucket, _BATCH)
+        rows = await connection.fetch(
+            "select id, name from storage.objects where bucket_id = $1 limit $2", bucket, _BATCH
+        )
         gone = await connection.fetch(
             "delete from storage.objects where bucket_id = $1 and id = any($2) returning id",
             bucket, [row["id"] for row in rows],

@@ -143,7 +143,7 @@ async def _render(request: Request, find: Finder, expires: str | None = None) ->
         metadata = row["metadata"] or {}
         size = os.fstat(file.fileno()).st_size
         if size != metadata.get("size"):
-            log.error("the file of version %s has %d bytes, its row says %s", row["version"], size, metadata.get("size"))
+            log.error("version %s has %d bytes, its row says %s", row["version"], size, metadata.get("size"))
             raise errors.internal()
         headers = _headers(request, row, expires)
         if _not_modified(request, headers):

@@ -19,7 +19,8 @@ async def _visible(request: Request, names: list[str]) -> set[str]:
 
     async def work(connection: asyncpg.Connection) -> list[asyncpg.Record]:
         return await connection.fetch(
-            "select name from storage.objects where bucket_id = $1 and name = any($2)", request.path_params["bucket"], names
+            "select name from storage.objects where bucket_id = $1 and name = any($2)",
+            request.path_params["bucket"], names,
         )
 
     server = server_of(request)

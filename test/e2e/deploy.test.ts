@@ -1,0 +1,494 @@
+/**
+ * One life of the `local` stack: deployed fresh by our command, looked at from every side, planned again without and with
+ * a change, disturbed behind Pulumi's back and mended, destroyed with its data kept, deployed again, destroyed for good.
+ * The tests build on each other, in this order: a deployment is too dear for one each.
+ */
+import { appendFile, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { StorageClient } from "@supabase/storage-js";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { request } from "undici";
+import { deploymentReportSchema } from "../../validation/report/schema.ts";
+import { filesBelow, Project, type Ran } from "../support/project.ts";
+import { findSecrets } from "../support/secret-search.ts";
+
+const stack = "local";
+const services = ["api", "postgres", "redis", "storage", "worker"];
+const baseline = {
+    postgres: { user: 10001, memory: 1024, cpus: 2 },
+    redis: { user: 10002, memory: 256, cpus: 1 },
+    storage: { user: 10003, memory: 512, cpus: 1 },
+    api: { user: 10004, memory: 512, cpus: 1 },
+    worker: { user: 10005, memory: 512, cpus: 1 },
+} as const;
+
+interface Supabase {
+    readonly projectId: string;
+    readonly apiUrl: string;
+    readonly anonKey: string;
+    readonly serviceRoleKey: string;
+}
+
+interface Plan {
+    readonly plan: readonly { readonly op: string; readonly name: string; readonly type: string }[];
+    readonly services: readonly string[];
+    readonly changes: Readonly<Record<string, number>>;
+    readonly release: string;
+}
+
+let project: Project;
+let deployed: Ran;
+let supabase: Supabase;
+
+beforeAll(async () => {
+    project = await Project.create();
+    await project.claim(stack);
+    await project.ownImage("worker");
+    // As a repository of its own: what a deployment leaves in the folder must not show in `git status`.
+    const git = "git init -q && git add -A && git -c user.name=t -c user.email=t@localhost commit -qm start";
+    expect((await project.exec("sh", ["-c", git])).code).toBe(0);
+    deployed = await project.command(["deploy"], { timeoutMs: 900_000 });
+    if (deployed.code === 0) supabase = await project.output<Supabase>(stack, "supabase");
+}, 960_000);
+
+afterAll(() => project.dispose(), 120_000);
+
+const plan = async (...options: string[]): Promise<Plan> => {
+    const ran = await project.command(["preview", "--json", ...options]);
+    if (ran.code !== 0) throw new Error(ran.output);
+    return JSON.parse(ran.stdout) as Plan;
+};
+
+const inspect = async (service: string) =>
+    JSON.parse(await project.docker(["inspect", await project.container(stack, service)]))[0];
+
+/** A query on the stack's Postgres, through its published port. */
+const query = async (text: string, values: unknown[] = []) => {
+    const { POSTGRES_PASSWORD: password } = await project.secrets(stack);
+    const client = new pg.Client({
+        host: "127.0.0.1",
+        port: project.port(stack, "postgres"),
+        user: "postgres",
+        password,
+        database: "postgres",
+    });
+    await client.connect();
+    try {
+        return (await client.query(text, values)).rows as Record<string, unknown>[];
+    } finally {
+        await client.end();
+    }
+};
+
+/** Posts a document as a client outside does, and waits until it is processed. */
+const postDocument = async (body: string): Promise<string> => {
+    const { serviceRoleKey } = await project.output<Supabase>(stack, "supabase");
+    const authorization = `Bearer ${serviceRoleKey}`;
+    const url = `http://127.0.0.1:${project.port(stack, "api")}/documents`;
+    const posted = await request(url, {
+        method: "POST",
+        headers: { authorization, "content-type": "text/plain", "x-document-name": "policy.txt" },
+        body,
+    });
+    expect(posted.statusCode).toBe(201);
+    const { id } = (await posted.body.json()) as { id: string };
+    for (let attempt = 0; ; attempt += 1) {
+        const asked = await request(`${url}/${id}`, { headers: { authorization } });
+        const document = (await asked.body.json()) as { status: string };
+        if (document.status === "processed") return id;
+        if (attempt === 150) throw new Error(`not processed: ${JSON.stringify(document)}`);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+};
+
+describe("a fresh deployment by our command", () => {
+    test("ends with exit code 0 and a last line of outcome, release, duration and evidence [R95]", () => {
+        expect(deployed.output).toContain("committed");
+        expect(deployed.code).toBe(0);
+        const lastLine = deployed.stdout.trimEnd().split("\n").at(-1);
+        expect(lastLine).toMatch(
+            /^local: committed · release [0-9a-f]{12} · [\d.]+ (s|min \d\d s) · evidence: infrastructure\/reports\/local\/tx-\S+$/,
+        );
+    });
+
+    test("prints plain lines of progress, then a summary of services, addresses, health and images", () => {
+        for (const service of services) expect(deployed.stdout).toMatch(new RegExp(`${service}.*ready|${service}`));
+        for (const port of [project.port(stack, "api"), project.port(stack, "postgres")]) {
+            expect(deployed.stdout).toContain(`127.0.0.1:${port}`);
+        }
+        expect(deployed.stdout).toMatch(/plumbline\/api:[0-9a-f]{12}/);
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what must not be there.
+        expect(deployed.stdout).not.toMatch(/\u001b/);
+    });
+
+    test("leaves a report as JSON that says the same as the stack's outputs [R70]", async () => {
+        const summary = await project.summary(stack);
+        const text = await project.read(path.join(summary.evidence, "deployment.json"));
+        const report = deploymentReportSchema.parse(JSON.parse(text));
+        expect(report.outcome).toEqual(summary);
+        expect(summary.outcome).toBe("committed");
+        expect(summary.services.map(({ name }) => name).sort()).toEqual(services);
+        expect(summary.services.every(({ changed, readyAfterMs }) => changed && readyAfterMs > 0)).toBe(true);
+        const { outcome: _lost, ...incomplete } = report;
+        expect(deploymentReportSchema.safeParse(incomplete).success).toBe(false);
+    });
+
+    test("keeps every file of its reports from other users of the machine [R65]", async () => {
+        const reports = path.join(project.folder, "infrastructure");
+        const files = await filesBelow(reports);
+        expect(files.length).toBeGreaterThan(5);
+        for (const file of files) expect([file, (await stat(file)).mode & 0o077]).toEqual([file, 0]);
+        const folders = new Set(files.map((file) => path.dirname(file)));
+        for (const folder of folders) expect([folder, (await stat(folder)).mode & 0o077]).toEqual([folder, 0]);
+    });
+
+    test("starts services when those they depend on are ready, and keeps their start-up logs [R07] [R20]", async () => {
+        const { evidence } = await project.summary(stack);
+        const text = await project.read(path.join(evidence, "timeline.jsonl"));
+        const steps = text
+            .trimEnd()
+            .split("\n")
+            .map((line) => JSON.parse(line) as { event: string; step?: string });
+        const at = (event: string, step: string) => steps.findIndex((it) => it.event === event && it.step === step);
+        const order = [
+            at("step-done", "prove postgres"),
+            at("step-begin", "start storage"),
+            at("step-done", "prove storage"),
+            Math.min(at("step-begin", "start api"), at("step-begin", "start worker")),
+        ];
+        expect(order.every((index) => index >= 0)).toBe(true);
+        expect([...order].sort((a, b) => a - b)).toEqual(order);
+        // Independent ones side by side: both have begun before the first is done.
+        expect(at("step-begin", "start redis")).toBeLessThan(at("step-done", "start postgres"));
+        expect(at("step-begin", "start worker")).toBeLessThan(at("step-done", "prove api"));
+        const logs = (await filesBelow(path.join(project.folder, evidence))).map((file) => path.basename(file));
+        for (const service of services) expect(logs).toContain(`${service}.log`);
+    });
+});
+
+describe("what runs", () => {
+    test("is the five services and the edge, each healthy [R01] [R32]", async () => {
+        expect(Object.keys(await project.containers(stack)).sort()).toEqual([...services, "edge"].sort());
+        for (const service of [...services, "edge"]) {
+            const { State } = await inspect(service);
+            expect([service, State.Status, State.Health.Status]).toEqual([service, "running", "healthy"]);
+        }
+    });
+
+    test.each([...services, "edge"])(
+        "%s runs without root, without capabilities, on a root it cannot write",
+        async (service) => {
+            const id = await project.container(stack, service);
+            const status = await project.docker(["exec", id, "cat", "/proc/1/status"]);
+            const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, "m").exec(status)?.[1];
+            const user = service in baseline ? baseline[service as keyof typeof baseline].user : 10006;
+            expect(field("Uid")).toBe(String(user));
+            for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) expect(field(set)).toMatch(/^0+$/);
+            expect(field("NoNewPrivs")).toBe("1");
+            // As root, so that it is the file system which says no.
+            const write = await project.exec("docker", ["exec", "--user", "0", id, "sh", "-c", "echo x > /probe"]);
+            expect(write.output).toMatch(/read-only file system/i);
+            expect(write.code).not.toBe(0);
+        },
+    );
+
+    test.each(Object.entries(baseline))("%s has the limits of the baseline", async (service, { memory, cpus }) => {
+        const { HostConfig } = await inspect(service);
+        expect(HostConfig.Memory).toBe(memory * 1024 * 1024);
+        expect(HostConfig.MemorySwap).toBe(memory * 1024 * 1024);
+        expect(HostConfig.NanoCpus || HostConfig.CpuQuota * 10_000).toBe(cpus * 1e9);
+        expect(HostConfig.PidsLimit).toBeGreaterThan(0);
+        expect(HostConfig.RestartPolicy.Name).toBe("unless-stopped");
+        expect(HostConfig.LogConfig.Config).toEqual({ "max-file": "3", "max-size": "10m" });
+    });
+
+    test("is reached through the edge alone, on this machine only [R65]", async () => {
+        for (const service of services) expect((await inspect(service)).HostConfig.PortBindings ?? {}).toEqual({});
+        const { HostConfig } = await inspect("edge");
+        const bindings = Object.values(
+            HostConfig.PortBindings as Record<string, { HostIp: string; HostPort: string }[]>,
+        );
+        const published = bindings.flat();
+        expect(published.map(({ HostIp }) => HostIp)).toEqual(published.map(() => "127.0.0.1"));
+        const ports = (["api", "worker", "storage", "postgres", "redis", "supabase", "probe"] as const).map((name) =>
+            String(project.port(stack, name)),
+        );
+        expect(published.map(({ HostPort }) => HostPort).sort()).toEqual(ports.sort());
+    });
+
+    test("turns a document that is posted to the api into chunks in Postgres [R04]", async () => {
+        const id = await postDocument("Policy 4711. The insured event is water damage. The deductible is 300 euros.");
+        const rows = await query("select content from app.chunks where document_id = $1", [id]);
+        expect(rows.length).toBeGreaterThan(0);
+        expect(rows.map(({ content }) => content).join(" ")).toContain("water damage");
+        expect(await query("select 1 from app.chunks where document_id = gen_random_uuid()")).toEqual([]);
+    });
+
+    test("answers as Supabase to the official client with the keys of the outputs [R05]", async () => {
+        expect(supabase.projectId).toBe("insurance-navigator");
+        expect(supabase.apiUrl).toBe(`http://localhost:${project.port(stack, "supabase")}`);
+        const clientOf = (key: string) =>
+            new StorageClient(`${supabase.apiUrl.replace("localhost", "127.0.0.1")}/storage/v1`, {
+                apikey: key,
+                Authorization: `Bearer ${key}`,
+            });
+        const service = clientOf(supabase.serviceRoleKey);
+        const { data: bucket } = await service.getBucket("documents");
+        expect(bucket).toMatchObject({ name: "documents", public: false, file_size_limit: 52428800 });
+        const uploaded = await service
+            .from("documents")
+            .upload("e2e/hello.txt", "hello", { contentType: "text/plain" });
+        expect(uploaded.error).toBeNull();
+        const { data: blob } = await service.from("documents").download("e2e/hello.txt");
+        expect(await blob?.text()).toBe("hello");
+        // Row-level security: to the anonymous role the same object does not exist.
+        const anon = await clientOf(supabase.anonKey).from("documents").download("e2e/hello.txt");
+        expect(anon.error).not.toBeNull();
+        const role = (key: string) =>
+            JSON.parse(Buffer.from(key.split(".")[1] ?? "", "base64url").toString("utf8")).role;
+        expect([role(supabase.anonKey), role(supabase.serviceRoleKey)]).toEqual(["anon", "service_role"]);
+    });
+
+    test("refuses who has no key, or a wrong password [R65]", async () => {
+        const url = `http://127.0.0.1:${project.port(stack, "api")}/documents`;
+        expect((await request(url)).statusCode).toBe(401);
+        const forged = `${supabase.serviceRoleKey.slice(0, -4)}AAAA`;
+        expect((await request(url, { headers: { authorization: `Bearer ${forged}` } })).statusCode).toBe(401);
+        const values = await project.secrets(stack);
+        const login = async (password: string) => {
+            const client = new pg.Client({
+                host: "127.0.0.1",
+                port: project.port(stack, "postgres"),
+                user: "postgres",
+                password,
+            });
+            await client.connect();
+            await client.end();
+        };
+        await login(values.POSTGRES_PASSWORD ?? "");
+        await expect(login("wrong")).rejects.toThrow(/password authentication failed/);
+        const ping = async (password: string) => {
+            const redis = new Redis({
+                host: "127.0.0.1",
+                port: project.port(stack, "redis"),
+                password,
+                lazyConnect: true,
+                retryStrategy: () => null,
+                maxRetriesPerRequest: 0,
+            });
+            redis.on("error", () => {});
+            try {
+                return await redis.ping();
+            } finally {
+                redis.disconnect();
+            }
+        };
+        expect(await ping(values.REDIS_PASSWORD ?? "")).toBe("PONG");
+        await expect(ping("wrong")).rejects.toThrow();
+    });
+
+    test("is as recorded, says `status`", async () => {
+        const ran = await project.command(["status"]);
+        expect(ran.stdout).toContain("local: runs as recorded");
+        expect(ran.code).toBe(0);
+    });
+});
+
+describe("secrets of the stack", () => {
+    test("stand nowhere in clear: not in the state, reports, ledger, logs or output", async () => {
+        const values = await project.secrets(stack);
+        expect(Object.keys(values).sort()).toEqual([
+            "ANON_KEY",
+            "AUTHENTICATOR_PASSWORD",
+            "JWT_SECRET",
+            "POSTGRES_PASSWORD",
+            "REDIS_PASSWORD",
+            "SERVICE_ROLE_KEY",
+            "STORAGE_DB_PASSWORD",
+            "WORKER_DB_PASSWORD",
+        ]);
+        const searched = await findSecrets(project, stack, values, { output: deployed.output });
+        expect(searched.found).toEqual([]);
+        const places = searched.places.join("\n");
+        for (const place of [
+            ".plumbline/state",
+            "release.json",
+            "timeline.jsonl",
+            "ledger/000001.json",
+            "logs of api",
+        ]) {
+            expect(places).toContain(place);
+        }
+    });
+
+    test("would be found by that search", async () => {
+        const values = await project.secrets(stack);
+        const file = path.join(project.folder, "infrastructure", "planted.txt");
+        await writeFile(file, `password=${values.REDIS_PASSWORD}`);
+        const { found } = await findSecrets(project, stack, values, {});
+        expect(found).toEqual(["REDIS_PASSWORD in infrastructure/planted.txt"]);
+        await project.exec("rm", [file]);
+    });
+
+    test("and nothing else of a deployment show in `git status`", async () => {
+        expect((await project.exec("git", ["status", "--porcelain"])).stdout).toBe("");
+    });
+});
+
+describe("without a change", () => {
+    test.each([
+        ["pulumi up", ["up", "--yes", "--expect-no-changes", "--stack", stack]],
+        ["pulumi up --refresh", ["up", "--yes", "--refresh", "--expect-no-changes", "--stack", stack]],
+        ["pulumi preview --refresh", ["preview", "--refresh", "--expect-no-changes", "--stack", stack]],
+    ])("`%s` has nothing to do", async (_, args) => {
+        const before = await project.containers(stack);
+        const ran = await project.pulumi(args);
+        expect(ran.output).toMatch(/\d+ unchanged/);
+        expect(ran.output).not.toMatch(/\d+ to (create|update|delete|replace)|\d+ (created|updated|deleted|replaced)/);
+        expect(ran.code).toBe(0);
+        expect(await project.containers(stack)).toEqual(before);
+    });
+
+    test("our command says that there is nothing to do", async () => {
+        const { plan: changes, changes: counts } = await plan("--refresh");
+        expect(changes).toEqual([]);
+        expect(Object.keys(counts)).toEqual(["same"]);
+    });
+});
+
+describe("one seeded change", () => {
+    /** The containers of a plan by what happens to them, without revisions. */
+    const containersOf = ({ plan: changes }: Plan, op: string) =>
+        changes
+            .filter((change) => change.op === op && change.type === "docker:index/container:Container")
+            .map(({ name }) => name.replace(/-[0-9a-f]{8}$/, ""));
+    const builtBy = ({ plan: changes }: Plan) =>
+        changes.filter(({ op, type }) => op !== "delete" && type === "command:local:Command").map(({ name }) => name);
+
+    test("of a variable in the compose file is a new container of that service, and of no other [R80]", async () => {
+        await project.edit("docker-compose.yml", 'FILE_SIZE_LIMIT: "52428800"', 'FILE_SIZE_LIMIT: "52428801"');
+        const seen = await plan();
+        await project.edit("docker-compose.yml", 'FILE_SIZE_LIMIT: "52428801"', 'FILE_SIZE_LIMIT: "52428800"');
+        expect(seen.services).toEqual(["storage"]);
+        expect(containersOf(seen, "create")).toEqual(["storage"]);
+        expect(builtBy(seen)).toEqual([]);
+        const ran = await project.pulumi(["preview", "--expect-no-changes", "--stack", stack]);
+        expect(ran.code).toBe(0);
+    });
+
+    test("of a service's source builds its image and makes its container, and no other", async () => {
+        const file = path.join(project.folder, "services/worker/worker/__init__.py");
+        const before = await project.read("services/worker/worker/__init__.py");
+        await appendFile(file, "\n# changed\n");
+        const seen = await plan();
+        await writeFile(file, before);
+        expect(seen.services).toEqual(["worker"]);
+        expect(containersOf(seen, "create")).toEqual(["worker"]);
+        expect(builtBy(seen)).toEqual([expect.stringMatching(/^plumbline-worker-[0-9a-f]{12}$/)]);
+    });
+
+    test("an image that is gone is built again", async () => {
+        const { image } = (await project.summary(stack)).services.find(({ name }) => name === "worker") ?? {
+            image: "",
+        };
+        await project.docker(["tag", image, `plumbline-e2e:${project.mark}`]);
+        await project.docker(["rmi", "--force", image]);
+        try {
+            const seen = await plan();
+            expect(builtBy(seen)).toEqual([image.replace(/[/:]/g, "-")]);
+        } finally {
+            await project.docker(["tag", `plumbline-e2e:${project.mark}`, image]);
+            await project.docker(["rmi", `plumbline-e2e:${project.mark}`]);
+        }
+        expect((await plan()).plan).toEqual([]);
+    });
+});
+
+describe("what happens behind Pulumi's back", () => {
+    test.each([
+        ["stopped", "worker", ["stop"]],
+        ["removed", "redis", ["rm", "--force"]],
+    ])(
+        "a container that is %s is shown by `preview --refresh` and mended by `up --refresh`",
+        async (what, service, act) => {
+            const before = await project.container(stack, service);
+            await project.docker([...act, before]);
+            const status = await project.command(["status"]);
+            expect(status.code).toBe(30);
+            expect(status.stdout).toContain(`does not run`);
+
+            const shown = await project.pulumi(["preview", "--refresh", "--diff", "--stack", stack]);
+            expect(shown.code).toBe(0);
+            expect(shown.stdout).toMatch(/\d+ to (create|update)/);
+            const expected = await project.pulumi(["preview", "--refresh", "--expect-no-changes", "--stack", stack]);
+            expect(expected.code).not.toBe(0);
+
+            const mended = await project.pulumi(["up", "--refresh", "--yes", "--stack", stack]);
+            expect([mended.code, mended.output]).toEqual([0, expect.any(String)]);
+            const after = await project.container(stack, service);
+            expect(after === before).toBe(what === "stopped");
+            const { State } = await inspect(service);
+            expect([State.Status, State.Health.Status]).toEqual(["running", "healthy"]);
+            const again = await project.pulumi(["preview", "--refresh", "--expect-no-changes", "--stack", stack]);
+            expect([again.code, again.output]).toEqual([0, expect.any(String)]);
+        },
+        240_000,
+    );
+});
+
+describe("destroy", () => {
+    let document: string;
+    let rows: Record<string, unknown>[];
+    let secretsBefore: Record<string, string>;
+    const rowsOf = () => query("select id, document_id, content from app.chunks order by id");
+
+    test("stops the services in reverse order, and keeps and lists the data [R07]", async () => {
+        document = await postDocument("A row that must live on.");
+        rows = await rowsOf();
+        expect(rows.length).toBeGreaterThan(0);
+        secretsBefore = await project.secrets(stack);
+        const ran = await project.command(["destroy"]);
+        expect([ran.code, ran.output]).toEqual([0, expect.stringContaining("local: destroyed")]);
+        const { project: name } = project.place(stack);
+        const { containers, networks, volumes } = await project.remains(stack);
+        expect({ containers, networks }).toEqual({ containers: [], networks: [] });
+        for (const key of ["postgres_data", "redis_data", "storage_data"]) {
+            expect(volumes).toContain(`${name}_${key}`);
+            expect(ran.stdout).toContain(`${name}_${key}`);
+        }
+        expect(ran.stdout).toContain("npm run destroy -- --stack local --volumes");
+        const timeline = (await project.read("infrastructure/reports/local/timeline.jsonl")).trimEnd().split("\n");
+        const stopped = timeline
+            .map((line) => JSON.parse(line) as { event: string; service?: string })
+            .filter(({ event }) => event === "step-done")
+            .map(({ service }) => service ?? "");
+        const at = (service: string) => stopped.indexOf(service);
+        expect([...stopped].sort()).toEqual([...services, "edge"].sort());
+        expect(Math.max(at("api"), at("worker"))).toBeLessThan(at("storage"));
+        expect(at("storage")).toBeLessThan(at("postgres"));
+        expect(Math.max(at("api"), at("worker"))).toBeLessThan(at("redis"));
+    }, 240_000);
+
+    test("and `pulumi up` again finds the same rows, although every secret is new", async () => {
+        const ran = await project.pulumi(["up", "--yes", "--stack", stack]);
+        expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
+        const secrets = await project.secrets(stack);
+        expect(Object.keys(secrets)).toEqual(Object.keys(secretsBefore));
+        for (const [name, value] of Object.entries(secrets)) expect(value).not.toBe(secretsBefore[name]);
+        expect(await rowsOf()).toEqual(rows);
+        expect(rows.some(({ document_id }) => document_id === document)).toBe(true);
+        await postDocument("And new ones join them.");
+        expect((await rowsOf()).length).toBeGreaterThan(rows.length);
+    }, 240_000);
+
+    test("asks before it deletes data, and with --volumes --yes leaves nothing", async () => {
+        const asked = await project.command(["destroy", "--volumes"]);
+        expect([asked.code, asked.output]).toEqual([64, expect.stringContaining("--yes")]);
+        expect((await project.command(["status"])).code).toBe(0);
+        const ran = await project.command(["destroy", "--volumes", "--yes"]);
+        expect([ran.code, ran.output]).toEqual([0, expect.stringContaining("local: destroyed")]);
+        expect(await project.remains(stack)).toEqual({ containers: [], networks: [], volumes: [] });
+    }, 240_000);
+});

@@ -1,0 +1,142 @@
+/**
+ * A Docker engine of a test's own, which it may kill: with its own data, its own socket, and in its own network namespace,
+ * so that neither firewall rules nor ports meet those of the machine's engine.
+ */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { type Ran, type RunOptions, run } from "./project.ts";
+
+const exec = promisify(execFile);
+
+/** Why a private engine cannot run on this machine; null when it can. */
+export async function whyNoPrivateEngine(): Promise<string | null> {
+    if (process.platform !== "linux") return "it needs Linux";
+    if (process.getuid?.() !== 0) return "it needs root, for a network namespace";
+    for (const tool of ["dockerd", "ip", "iptables", "nsenter", "unshare"]) {
+        if (!(await succeeds("sh", ["-c", `command -v ${tool}`]))) return `it needs ${tool} on PATH`;
+    }
+    const name = `plumbline-try-${randomBytes(3).toString("hex")}`;
+    if (!(await succeeds("ip", ["netns", "add", name]))) return "network namespaces cannot be made here";
+    await exec("ip", ["netns", "delete", name]);
+    return null;
+}
+
+export class PrivateEngine {
+    readonly #folder: string;
+    readonly #name: string;
+    #daemon: ChildProcess | undefined;
+
+    private constructor(folder: string, name: string) {
+        this.#folder = folder;
+        this.#name = name;
+    }
+
+    /** Starts an engine without images and containers. */
+    static async start(): Promise<PrivateEngine> {
+        const name = `plumbline-${randomBytes(3).toString("hex")}`;
+        const engine = new PrivateEngine(await mkdtemp(path.join(tmpdir(), `${name}-`)), name);
+        try {
+            await exec("ip", ["netns", "add", name]);
+            await exec("ip", ["-n", name, "link", "set", "lo", "up"]);
+            await engine.boot();
+            return engine;
+        } catch (error) {
+            await engine.dispose();
+            throw error;
+        }
+    }
+
+    /** Its address, as in `docker:host`. */
+    get host(): string {
+        return `unix://${path.join(this.#folder, "docker.sock")}`;
+    }
+
+    /** Runs a command where the engine's published ports are. */
+    run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+        return run("ip", ["netns", "exec", this.#name, command, ...args], options);
+    }
+
+    /** Standard output of a docker command on this engine; throws when it fails. */
+    async docker(args: readonly string[]): Promise<string> {
+        const { stdout } = await exec("docker", ["--host", this.host, ...args], { maxBuffer: 64 * 1024 * 1024 });
+        return stdout.trim();
+    }
+
+    /** Brings an image over from the machine's engine. */
+    async load(...images: readonly string[]): Promise<void> {
+        const copy = `docker save ${images.join(" ")} | docker --host "${this.host}" load`;
+        await exec("bash", ["-o", "pipefail", "-c", copy], { maxBuffer: 64 * 1024 * 1024 });
+    }
+
+    /** As a crash: the engine has no time to stop or to record anything. */
+    async kill(): Promise<void> {
+        const pid = Number(await readFile(path.join(this.#folder, "docker.pid"), "utf8"));
+        process.kill(pid, "SIGKILL");
+        while (existsSync(`/proc/${pid}`)) await sleep(100);
+    }
+
+    /** Starts the daemon, again after a kill, and waits for its socket. */
+    async boot(): Promise<void> {
+        const at = (name: string) => path.join(this.#folder, name);
+        const log = openSync(at("dockerd.log"), "a", 0o600);
+        const options = [
+            ["--data-root", at("data")],
+            ["--exec-root", at("exec")],
+            ["--pidfile", at("docker.pid")],
+            ["--host", this.host],
+            ["--containerd-namespace", this.#name],
+            ["--containerd-plugins-namespace", `${this.#name}-plugins`],
+        ];
+        // Not `ip netns exec`, which mounts a /sys without the control groups; the mounts are its own, and end with it.
+        const inNamespace = [`--net=/run/netns/${this.#name}`, "unshare", "--mount"];
+        this.#daemon = spawn("nsenter", [...inNamespace, "dockerd", ...options.flat()], {
+            stdio: ["ignore", log, log],
+            detached: true,
+        });
+        closeSync(log);
+        for (let attempt = 0; attempt < 300; attempt += 1) {
+            if (await succeeds("docker", ["--host", this.host, "info"])) return;
+            if (this.#daemon.exitCode !== null) break;
+            await sleep(200);
+        }
+        const said = (await readFile(at("dockerd.log"), "utf8")).split("\n").slice(-20).join("\n");
+        throw new Error(`the private engine did not start:\n${said}`);
+    }
+
+    /** Ends the engine with all its containers, and removes everything of it. */
+    async dispose(): Promise<void> {
+        const ids = await this.docker(["ps", "-aq"]).catch(() => "");
+        if (ids !== "") await this.docker(["rm", "--force", ...ids.split("\n")]).catch(() => "");
+        const pidFile = path.join(this.#folder, "docker.pid");
+        const pid = existsSync(pidFile) ? Number(await readFile(pidFile, "utf8")) : 0;
+        if (pid > 0 && existsSync(`/proc/${pid}`)) {
+            process.kill(pid, "SIGTERM");
+            for (let attempt = 0; attempt < 150 && existsSync(`/proc/${pid}`); attempt += 1) await sleep(100);
+        }
+        // Whatever is left in the namespace was started by this engine: containers have namespaces of their own.
+        const { stdout } = await exec("ip", ["netns", "pids", this.#name]).catch(() => ({ stdout: "" }));
+        for (const left of stdout.split("\n").filter(Boolean).map(Number)) {
+            try {
+                process.kill(left, "SIGKILL");
+            } catch (error) {
+                if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+            }
+        }
+        await sleep(300);
+        await exec("ip", ["netns", "delete", this.#name]).catch(() => undefined);
+        await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 500 });
+    }
+}
+
+function succeeds(command: string, args: readonly string[]): Promise<boolean> {
+    return exec(command, args).then(
+        () => true,
+        () => false,
+    );
+}
