@@ -13,6 +13,7 @@ from worker.logs import configure_logs
 from worker.loop import Loop
 from worker.settings import Settings
 from worker.storage import Storage
+from worker.turn import Turn
 from worker.wakeup import WakeUp
 from worker.web import Web
 
@@ -31,9 +32,10 @@ async def main() -> None:
     storage = Storage(settings.storage_url, settings.storage_bucket, settings.service_role_key)
     wake_up = WakeUp(settings.redis_url)
     jobs = Jobs(database, socket.gethostname(), settings.lease_seconds)
-    loop = Loop(settings, jobs, storage, wake_up.event)
+    turn = Turn(settings.self_url, socket.gethostname())
+    loop = Loop(settings, jobs, storage, wake_up.event, turn)
     runner = web.AppRunner(
-        Web(settings, jobs, storage, loop, wake_up).application(), access_log=None, handle_signals=False
+        Web(settings, jobs, storage, loop, wake_up, turn).application(), access_log=None, handle_signals=False
     )
     await runner.setup()
     await web.TCPSite(runner, "0.0.0.0", 8001).start()

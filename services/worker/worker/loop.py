@@ -12,19 +12,23 @@ from worker.jobs import Job, Jobs
 from worker.metrics import BUSY, CHUNKS, JOBS, SECONDS
 from worker.settings import Settings
 from worker.storage import Storage
+from worker.turn import Turn
 
 log = logging.getLogger(__name__)
 
 # Seconds before a job that was given back because of an outage is taken again.
 OUTAGE_PAUSE_SECONDS = 2.0
+# Seconds between two questions whose turn it is.
+TURN_PAUSE_SECONDS = 0.25
 
 
 class Loop:
-    def __init__(self, settings: Settings, jobs: Jobs, storage: Storage, wake_up: asyncio.Event) -> None:
+    def __init__(self, settings: Settings, jobs: Jobs, storage: Storage, wake_up: asyncio.Event, turn: Turn) -> None:
         self._settings = settings
         self._jobs = jobs
         self._storage = storage
         self._wake_up = wake_up
+        self._turn = turn
         self._running: set[asyncio.Task[None]] = set()
         self._beat = time.monotonic()
 
@@ -38,6 +42,9 @@ class Loop:
         try:
             while True:
                 self._beat = time.monotonic()
+                if not await self._turn.ask():
+                    await asyncio.sleep(TURN_PAUSE_SECONDS)
+                    continue
                 self._wake_up.clear()
                 if await self._take_what_fits() and len(self._running) < self._settings.concurrency:
                     continue

@@ -12,6 +12,8 @@ class Settings:
     storage_url: str
     storage_bucket: str
     service_role_key: str = field(repr=False)
+    # /health under the service's own name, which leads to the worker that serves; see turn.py.
+    self_url: str | None = None
     log_level: str = "info"
     # What runs here, as the deployer names it; /health reports it.
     revision: str = "development"
@@ -43,6 +45,7 @@ class Settings:
             storage_url=environment["STORAGE_URL"].rstrip("/"),
             storage_bucket=environment["STORAGE_BUCKET"],
             service_role_key=environment["SERVICE_ROLE_KEY"],
+            self_url=environment.get("SELF_URL"),
             log_level=environment.get("LOG_LEVEL", Settings.log_level),
             revision=environment.get("PLUMBLINE_REVISION", Settings.revision),
             concurrency=int(number("WORKER_CONCURRENCY", Settings.concurrency)),

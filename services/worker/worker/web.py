@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,7 @@ from worker.loop import Loop
 from worker.metrics import QUEUE, exposition
 from worker.settings import Settings
 from worker.storage import Storage
+from worker.turn import Turn
 from worker.wakeup import WakeUp
 
 TIMEOUT_SECONDS = 2.0
@@ -19,12 +21,15 @@ STATES = ("queued", "running", "done", "failed")
 
 
 class Web:
-    def __init__(self, settings: Settings, jobs: Jobs, storage: Storage, loop: Loop, wake_up: WakeUp) -> None:
+    def __init__(
+        self, settings: Settings, jobs: Jobs, storage: Storage, loop: Loop, wake_up: WakeUp, turn: Turn
+    ) -> None:
         self._settings = settings
         self._jobs = jobs
         self._storage = storage
         self._loop = loop
         self._wake_up = wake_up
+        self._turn = turn
         self._asking: asyncio.Task[dict[str, dict[str, object]]] | None = None
 
     def application(self) -> web.Application:
@@ -41,6 +46,8 @@ class Web:
         body = {
             "status": "ok" if well else "unavailable",
             "revision": self._settings.revision,
+            "instance": socket.gethostname(),
+            "turn": "working" if self._turn.mine else "standing by",
             "checks": checks,
             "redis": "listening" if self._wake_up.listening else "lost, polling",
         }
