@@ -8,8 +8,7 @@ let origin: Project;
 
 beforeAll(async () => {
     origin = await Project.create();
-    const git = "git init -q && git add -A && git -c user.name=t -c user.email=t@localhost commit -qm start";
-    expect((await origin.exec("sh", ["-c", git])).code).toBe(0);
+    await origin.asRepository();
 }, 60_000);
 
 afterAll(() => origin.dispose(), 60_000);

@@ -47,8 +47,7 @@ beforeAll(async () => {
     await project.claim(stack);
     await project.ownImage("worker");
     // As a repository of its own: what a deployment leaves in the folder must not show in `git status`.
-    const git = "git init -q && git add -A && git -c user.name=t -c user.email=t@localhost commit -qm start";
-    expect((await project.exec("sh", ["-c", git])).code).toBe(0);
+    await project.asRepository();
     deployed = await project.command(["deploy"], { timeoutMs: 900_000 });
     if (deployed.code === 0) supabase = await project.output<Supabase>(stack, "supabase");
 }, 960_000);

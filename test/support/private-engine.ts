@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, readlinkSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -30,6 +30,8 @@ export async function whyNoPrivateEngine(): Promise<string | null> {
 export class PrivateEngine {
     readonly #folder: string;
     readonly #name: string;
+    /** Keeps the namespaces of network and mounts while no daemon runs, as a machine keeps its own. */
+    #holder: ChildProcess | undefined;
     #daemon: ChildProcess | undefined;
 
     private constructor(folder: string, name: string) {
@@ -44,6 +46,10 @@ export class PrivateEngine {
         try {
             await exec("ip", ["netns", "add", name]);
             await exec("ip", ["-n", name, "link", "set", "lo", "up"]);
+            const hold = [`--net=/run/netns/${name}`, "unshare", "--mount", "sleep", "3600"];
+            engine.#holder = spawn("nsenter", hold, { stdio: "ignore", detached: true });
+            const mounts = () => readlinkSync(`/proc/${engine.#holder?.pid}/ns/mnt`);
+            while (mounts() === readlinkSync("/proc/self/ns/mnt")) await sleep(20);
             await engine.boot();
             return engine;
         } catch (error) {
@@ -79,6 +85,8 @@ export class PrivateEngine {
         const pid = Number(await readFile(path.join(this.#folder, "docker.pid"), "utf8"));
         process.kill(pid, "SIGKILL");
         while (existsSync(`/proc/${pid}`)) await sleep(100);
+        // Its containerd ends with it. Where nobody reaps orphans the next daemon would take the dead one for alive.
+        await rm(path.join(this.#folder, "exec/containerd/containerd.pid"), { force: true });
     }
 
     /** Starts the daemon, again after a kill, and waits for its socket. */
@@ -93,8 +101,8 @@ export class PrivateEngine {
             ["--containerd-namespace", this.#name],
             ["--containerd-plugins-namespace", `${this.#name}-plugins`],
         ];
-        // Not `ip netns exec`, which mounts a /sys without the control groups; the mounts are its own, and end with it.
-        const inNamespace = [`--net=/run/netns/${this.#name}`, "unshare", "--mount"];
+        // Not `ip netns exec`, which mounts a /sys without the control groups.
+        const inNamespace = ["--target", String(this.#holder?.pid), "--net", "--mount"];
         this.#daemon = spawn("nsenter", [...inNamespace, "dockerd", ...options.flat()], {
             stdio: ["ignore", log, log],
             detached: true,
@@ -105,7 +113,7 @@ export class PrivateEngine {
             if (this.#daemon.exitCode !== null) break;
             await sleep(200);
         }
-        const said = (await readFile(at("dockerd.log"), "utf8")).split("\n").slice(-20).join("\n");
+        const said = (await readFile(at("dockerd.log"), "utf8")).split("\n").slice(-40).join("\n");
         throw new Error(`the private engine did not start:\n${said}`);
     }
 

@@ -160,6 +160,19 @@ export class Project {
         await appendFile(path.join(this.folder, "services", service, "Dockerfile"), `LABEL ${this.#label}\n`);
     }
 
+    /** Makes the folder a git repository with everything committed. */
+    async asRepository(): Promise<void> {
+        const script = [
+            "git init -q",
+            // A link, not a folder: what .gitignore says of it does not hold here.
+            "echo node_modules >> .git/info/exclude",
+            "git add -A",
+            "git -c user.name=test -c user.email=test@localhost commit -qm start",
+        ];
+        const ran = await this.exec("sh", ["-c", script.join(" && ")]);
+        if (ran.code !== 0) throw new Error(ran.output);
+    }
+
     /** `pulumi …` in the environment that `npm run env` gives. */
     pulumi(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
         return this.exec("pulumi", [...args, "--non-interactive"], options);
