@@ -13,6 +13,16 @@ export interface EngineInfo {
     readonly storageDriver: string;
 }
 
+/** What the engine does with a container that says nothing of it. */
+export interface EngineDefaults {
+    readonly logDriver: string;
+    readonly runtime: string;
+    /** `1` or `2`. */
+    readonly cgroupVersion: string;
+    /** System calls are filtered. */
+    readonly seccomp: boolean;
+}
+
 export type ContainerState = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
 
 /** `none` where the container has no healthcheck. */
@@ -137,6 +147,22 @@ export interface ListedFile {
 export interface LogLine {
     readonly stream: "stdout" | "stderr";
     readonly line: string;
+}
+
+/** Reads `docker info`. */
+export function engineDefaults(info: {
+    readonly LoggingDriver?: string;
+    readonly DefaultRuntime?: string;
+    readonly CgroupVersion?: string;
+    readonly SecurityOptions?: readonly string[];
+}): EngineDefaults {
+    const seccomp = info.SecurityOptions?.find((option) => option.startsWith("name=seccomp"));
+    return {
+        logDriver: info.LoggingDriver ?? "json-file",
+        runtime: info.DefaultRuntime ?? "runc",
+        cgroupVersion: info.CgroupVersion ?? "1",
+        seccomp: seccomp !== undefined && !seccomp.includes("profile=unconfined"),
+    };
 }
 
 /** Reads the answer of an inspection. */

@@ -13,9 +13,11 @@ import {
     type CreateOptions,
     containerFacts,
     createRequest,
+    type EngineDefaults,
     type EngineInfo,
     type ExecOptions,
     type ExecResult,
+    engineDefaults,
     type FileEntry,
     type ImageFacts,
     type ListedFile,
@@ -248,6 +250,16 @@ export class Engine {
             this.quick.getImage(reference).inspect(),
         );
         return raw && { id: raw.Id, labels: raw.Config.Labels ?? {}, created: Date.parse(raw.Created) };
+    }
+
+    /** The whole answer of an inspection. @returns undefined when there is no such image */
+    async imageDetails(reference: string): Promise<Docker.ImageInspectInfo | undefined> {
+        return this.orUndefined(`inspect image ${reference}`, () => this.quick.getImage(reference).inspect());
+    }
+
+    /** What the engine does where nobody says anything. */
+    async defaults(): Promise<EngineDefaults> {
+        return engineDefaults(await this.repeatable("ask for its defaults", () => this.quick.info()));
     }
 
     /** Does nothing when it is gone. */

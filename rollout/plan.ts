@@ -61,6 +61,11 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
         plan.add(removeStep(context, service, container, plan.names()));
     }
     plan.add(trimEdgeStep(context, previous, plan.names()));
+    // What was not touched is proven too: the release is the last known good as a whole, or not at all.
+    const afterChanges = plan.names();
+    for (const change of situation.changes) {
+        if (change.change === "keep") plan.add(proveStep(context, change.service, afterChanges));
+    }
     plan.add(smokeStep(context, plan.names()));
     if (previous === undefined) return plan.steps;
     plan.add(bakeStep(context, plan.names()));

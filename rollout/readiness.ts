@@ -32,7 +32,9 @@ export async function awaitReady(
 ): Promise<void> {
     const started = performance.now();
     const deadline = started + service.startDeadlineMs;
-    const elapsed = () => Math.round(performance.now() - started);
+    // Readiness counts from the start of the container, not of the looking.
+    const { startedAt } = await look(context, service);
+    const elapsed = () => Math.max(0, Date.now() - startedAt);
     if (service.kind === "job") {
         await awaitState(
             context,
@@ -65,7 +67,7 @@ export async function awaitReady(
     // A probe may have been answered by the last breath of a container that restarts.
     await assertNoTrouble(context, service, await look(context, service));
     const probeMs = Math.max(0, ...proof.results.map((result) => result.ms));
-    context.proven.set(service.name, { readyAfterMs: elapsed(), probeMs: Math.round(probeMs) });
+    context.proven.set(service.name, { readyAfterMs: elapsed(), probeMs: Math.max(1, Math.round(probeMs)) });
 }
 
 /** Running, and healthy where it has a healthcheck. */

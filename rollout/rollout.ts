@@ -15,7 +15,7 @@ import { isKnownDead } from "./process.ts";
 import { settle } from "./recover.ts";
 import { runSteps, StepsFailed } from "./runner.ts";
 import { type RolloutRequest, Session } from "./session.ts";
-import { type Situation, situationOf } from "./situation.ts";
+import { type Seen, type Situation, situationOf } from "./situation.ts";
 
 /**
  * Brings the stack to the release, or leaves it as it was.
@@ -44,8 +44,8 @@ export async function performRollout(
         await ledger.assertHeld(open);
     };
     const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };
-    session.begin(last?.release ?? null);
     try {
+        session.begin(last?.release ?? null);
         await ledger.recordTarget(open.transaction, session.placement({}), request.releaseText);
         const previous = last === undefined ? undefined : await ledger.release(last.release);
         const context = session.context(request);
@@ -66,6 +66,10 @@ export async function performRollout(
         return session.end("committed", services, null);
     } catch (error) {
         if (wasLost(error)) throw error;
+        if (!session.hasBegun) {
+            await close(session, open);
+            throw error;
+        }
         return await undo(session, open, last, error);
     } finally {
         await session.close();
@@ -149,7 +153,11 @@ async function undo(
 
 async function readSituation(context: RolloutContext, engine: Engine): Promise<Situation> {
     const { edge, release, edgeContainer } = context;
-    const running = await engine.list({ "plumbline.project": release.project });
+    const listed = await engine.list({ "plumbline.project": release.project });
+    const facts = await Promise.all(
+        listed.filter(({ labels }) => labels["plumbline.service"] !== undefined).map(({ id }) => engine.inspect(id)),
+    );
+    const running = facts.filter((seen) => seen !== undefined);
     const edgeRuns = (await engine.inspect(edgeContainer.name))?.running === true;
     const serving = edgeRuns ? edge : previousEdge(engine, running);
     const slots = serving === undefined ? {} : await serving.readSlots();
@@ -157,9 +165,9 @@ async function readSituation(context: RolloutContext, engine: Engine): Promise<S
 }
 
 /** The edge that serves now, when it is not the one that the release declares. */
-function previousEdge(engine: Engine, all: Awaited<ReturnType<Engine["list"]>>): EdgeControl | undefined {
+function previousEdge(engine: Engine, all: readonly Seen[]): EdgeControl | undefined {
     const running = all.find(({ labels, state }) => labels["plumbline.service"] === "edge" && state === "running");
-    return running === undefined ? undefined : new EdgeControl(engine, running.id);
+    return running === undefined ? undefined : new EdgeControl(engine, running.name);
 }
 
 async function describeServices(context: RolloutContext, changed: ReadonlySet<string>): Promise<ServiceOutcome[]> {
@@ -179,6 +187,7 @@ async function describeServices(context: RolloutContext, changed: ReadonlySet<st
                     .filter(({ published }) => published > 0)
                     .map((port) => `${port.hostIp}:${port.published}`),
                 ...proof,
+                ...(changed.has(service.name) ? {} : { readyAfterMs: 0 }),
                 changed: changed.has(service.name),
             };
         }),

@@ -80,6 +80,11 @@ export class Session {
         writeFileSync(path.join(this.evidence, "release.json"), this.request.releaseText, { mode: 0o600 });
     }
 
+    /** False when not even the record could be begun, as on a full disk: then nothing was touched. */
+    get hasBegun(): boolean {
+        return this.#logs !== undefined;
+    }
+
     get timeline(): Timeline {
         if (this.#timeline === undefined) throw new Error("the session has not begun");
         return this.#timeline;
@@ -158,8 +163,13 @@ export class Session {
             evidence: this.evidence,
         };
         const message = outcome === "committed" ? `committed release ${release.id}` : outcome;
-        this.timeline.record({ event: "transaction-end", durationMs: result.durationMs, message });
-        writeLastOutcome(result, error);
+        try {
+            this.timeline.record({ event: "transaction-end", durationMs: result.durationMs, message });
+            writeLastOutcome(result, error);
+        } catch (failure) {
+            // The outcome stands on the engine; a disk that is full does not change it.
+            console.log(`warning: the outcome could not be written to ${this.evidence}: ${describeError(failure)}`);
+        }
         return result;
     }
 

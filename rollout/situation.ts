@@ -1,5 +1,5 @@
 /** What runs now, asked of the engine and the edge, and what that means for each service of a release. */
-import type { ContainerSummary } from "../engine/docker.ts";
+import type { ContainerFacts } from "../engine/docker.ts";
 import { activeContainer, type EdgeSlots } from "../engine/edge/slots.ts";
 import type { DeclaredContainer, Release, ServiceRelease } from "../release/types.ts";
 
@@ -21,6 +21,9 @@ export interface Situation {
     readonly previousEdges: readonly string[];
 }
 
+/** What of a container decides about its service. */
+export type Seen = Pick<ContainerFacts, "name" | "labels" | "state" | "health" | "exitCode">;
+
 /**
  * Pure: compares the release with what runs.
  *
@@ -31,7 +34,7 @@ export function situationOf(
     release: Release,
     containers: Readonly<Record<string, DeclaredContainer>>,
     edge: DeclaredContainer,
-    running: readonly Pick<ContainerSummary, "name" | "labels" | "state">[],
+    running: readonly Seen[],
     slots: EdgeSlots,
 ): Situation {
     const runningOf = (service: string) =>
@@ -44,10 +47,12 @@ export function situationOf(
         const previous = others.find(({ name }) => name === active) ?? others[0];
         if (previous !== undefined && active !== declared)
             return { change: "replace", service, previous: previous.name };
-        if (own.some(({ name }) => name === declared) && (active === declared || !hasListener(release, service.name))) {
+        const container = running.find(({ name }) => name === declared);
+        const serves = active === declared || !hasListener(release, service.name);
+        if (container?.state === "running" && container.health !== "unhealthy" && serves)
             return { change: "keep", service };
-        }
-        if (service.kind === "job" && running.some(({ name, state }) => name === declared && state === "exited")) {
+        // A job that has ended well is done; one that has failed is run again.
+        if (service.kind === "job" && container?.state === "exited" && container.exitCode === 0) {
             return { change: "keep", service };
         }
         return { change: "start", service };

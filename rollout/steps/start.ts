@@ -17,10 +17,18 @@ export function startStep(context: RolloutContext, service: ServiceRelease, afte
         after,
         async done() {
             const facts = await engine.inspect(container);
-            return facts?.running === true && (await isRouted(context, service.name, container));
+            return (
+                facts?.running === true &&
+                facts.health !== "unhealthy" &&
+                (await isRouted(context, service.name, container))
+            );
         },
         async apply() {
             await assertAlone(context, service);
+            const facts = await engine.inspect(container);
+            // Unhealthy or paused: only a new start mends it.
+            if (facts?.health === "unhealthy" || facts?.state === "paused")
+                await engine.stop(container, service.spec.stopGraceSeconds);
             context.logs.follow(service.name, container);
             await startContainer(context, service);
             if (!hasListeners(context, service.name)) return;
@@ -37,12 +45,16 @@ export function startStep(context: RolloutContext, service: ServiceRelease, afte
     };
 }
 
-/** Waits until the started service is ready. */
-export function proveStep(context: RolloutContext, service: ServiceRelease): Step {
+/** Waits until a service is ready: one that was started, or one that was left alone. */
+export function proveStep(
+    context: RolloutContext,
+    service: ServiceRelease,
+    after: readonly string[] = [`start ${service.name}`],
+): Step {
     return {
         name: `prove ${service.name}`,
         service: service.name,
-        after: [`start ${service.name}`],
+        after,
         done: async () => false,
         apply: (signal) => awaitReady(context, service, "active", signal),
         undo: nothingToUndo,
