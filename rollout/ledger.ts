@@ -106,10 +106,10 @@ export class Ledger {
         await this.#createOnce(this.#helperName, "ledger", {});
     }
 
-    /** What a plan has to know. Reads only: also where nothing was ever deployed. */
+    /** What a plan has to know: also where nothing was ever deployed. */
     async state(): Promise<LedgerState> {
         const open = await this.current();
-        if ((await this.#engine.inspect(this.#helperName)) === undefined) {
+        if (!(await this.#isReadable())) {
             return { open, lastCommit: undefined, quarantine: {}, pin: undefined };
         }
         const names = await this.#names();
@@ -192,21 +192,25 @@ export class Ledger {
 
     /** Writes the commit: from here on the release is the last known good, and recovery only goes forward. */
     async commit(record: Omit<CommitRecord, "sequence">): Promise<CommitRecord> {
-        const sequence = ((await this.lastCommit())?.sequence ?? 0) + 1;
+        const newest = (await this.#names())
+            .filter((name) => commitName.test(name))
+            .sort()
+            .at(-1);
+        const sequence = Number(commitName.exec(newest ?? "")?.[1] ?? 0) + 1;
         const commit: CommitRecord = { sequence, ...record };
         await this.#write(`commit-${String(sequence).padStart(6, "0")}.json`, JSON.stringify(commit));
         return commit;
     }
 
-    /** The newest commit, or nothing: also where the stack was never deployed on this engine. */
+    /** The newest commit, or nothing: also where the stack was never deployed on this engine, or was destroyed since. */
     async lastCommit(): Promise<CommitRecord | undefined> {
-        if ((await this.#engine.inspect(this.#helperName)) === undefined) return undefined;
+        if (!(await this.#isReadable())) return undefined;
         return this.#newestCommit(await this.#names());
     }
 
     /** All commits, the newest first. */
     async commits(): Promise<CommitRecord[]> {
-        if ((await this.#engine.inspect(this.#helperName)) === undefined) return [];
+        if (!(await this.#isReadable())) return [];
         const names = (await this.#names())
             .filter((name) => commitName.test(name))
             .sort()
@@ -217,7 +221,7 @@ export class Ledger {
 
     /** A release that a transaction has named before, by its id, as the text that was recorded. */
     async releaseText(id: string): Promise<string | undefined> {
-        if ((await this.#engine.inspect(this.#helperName)) === undefined) return undefined;
+        if (!(await this.#isReadable())) return undefined;
         return (await this.#engine.getFile(this.#helperName, `${folder}/release-${id}.json`))?.toString("utf8");
     }
 
@@ -245,10 +249,25 @@ export class Ledger {
         await this.#write("pin.json", JSON.stringify({ release, by, at: new Date().toISOString() }));
     }
 
-    /** Removes the helper container; the volume stays, with the history of the stack. */
+    /**
+     * Records that the stack was taken down, so that its last release is no longer one to go back to, and removes the
+     * helper container. The volume stays, with the history of the stack.
+     */
     async close(): Promise<void> {
         const facts = await this.#engine.inspect(this.#helperName);
-        if (facts !== undefined) await this.#engine.remove(facts.id);
+        if (facts === undefined) return;
+        const last = await this.lastCommit();
+        if (last !== undefined) await this.#write("destroyed.json", JSON.stringify({ sequence: last.sequence }));
+        await this.#engine.remove(facts.id);
+    }
+
+    /** Whether there are files to read. The helper of a stack that was destroyed is made anew: its history is still there. */
+    async #isReadable(): Promise<boolean> {
+        if ((await this.#engine.inspect(this.#helperName)) !== undefined) return true;
+        if ((await this.#engine.volume(this.volume)) === undefined) return false;
+        if ((await this.#engine.image(this.#image)) === undefined) return false;
+        await this.#createOnce(this.#helperName, "ledger", {});
+        return true;
     }
 
     get #helperName(): string {
@@ -272,7 +291,11 @@ export class Ledger {
             .filter((name) => commitName.test(name))
             .sort()
             .at(-1);
-        return newest === undefined ? undefined : this.#read<CommitRecord>(newest);
+        if (newest === undefined) return undefined;
+        const destroyed = await this.#read<{ readonly sequence: number }>("destroyed.json");
+        return Number(commitName.exec(newest)?.[1]) === destroyed?.sequence
+            ? undefined
+            : this.#read<CommitRecord>(newest);
     }
 
     async #write(name: string, content: string): Promise<void> {

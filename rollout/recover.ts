@@ -11,10 +11,15 @@ import { type RolloutRequest, Session } from "./session.ts";
  * A release whose deployer was killed has not failed: it is not quarantined, and the next deploy tries it again.
  *
  * @param request what the dead deployer wanted, or what the caller wants now: its doors and secrets are used
+ * @param echo receives one readable line for every event
  * @returns `committed`, `rolled-back` or `rollback-failed`; the transaction stays open only in the last case
  */
-export async function settle(mine: OpenTransaction, request: RolloutRequest): Promise<RolloutOutcome> {
-    const session = new Session(request, mine.transaction, () => new Date());
+export async function settle(
+    mine: OpenTransaction,
+    request: RolloutRequest,
+    echo?: (line: string) => void,
+): Promise<RolloutOutcome> {
+    const session = new Session(request, mine.transaction, () => new Date(), echo);
     const { ledger, engine } = session;
     await untilEngineAnswers(engine);
     await ledger.open();

@@ -44,11 +44,18 @@ export class Session {
     readonly ledger: Ledger;
     readonly evidence: string;
     readonly redact: (text: string) => string;
+    readonly #echo: (line: string) => void;
     #timeline: Timeline | undefined;
     #logs: StartupLogs | undefined;
     #previous: string | null = null;
 
-    constructor(request: RolloutRequest, transaction: string, now: () => Date) {
+    constructor(
+        request: RolloutRequest,
+        transaction: string,
+        now: () => Date,
+        echo: (line: string) => void = (line) => console.log(line),
+    ) {
+        this.#echo = echo;
         this.request = request;
         this.release = request.release;
         this.transaction = transaction;
@@ -69,7 +76,7 @@ export class Session {
         const timeline = new Timeline(release.stack, this.transaction, {
             now,
             redact,
-            echo: (line) => console.log(line),
+            echo: this.#echo,
         });
         this.#timeline = timeline;
         this.#logs = new StartupLogs(this.engine, this.evidence, {
