@@ -11,7 +11,7 @@ import { loadStep, securityGate, securityStep } from "./steps/gates.ts";
 import { handOverStep } from "./steps/hand-over.ts";
 import { removeStep } from "./steps/remove.ts";
 import { smokeStep } from "./steps/smoke.ts";
-import { proveStep, startStep } from "./steps/start.ts";
+import { engineHealthStep, proveStep, startStep } from "./steps/start.ts";
 import { candidateStep, type Switched, switchStep } from "./steps/switch.ts";
 
 /**
@@ -67,6 +67,8 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
         if (change.change === "keep") plan.add(proveStep(context, change.service, afterChanges));
     }
     plan.add(smokeStep(context, plan.names()));
+    const changed = situation.changes.filter(({ change }) => change !== "keep").map(({ service }) => service);
+    plan.add(engineHealthStep(context, changed, plan.names()));
     if (previous === undefined) return plan.steps;
     plan.add(bakeStep(context, plan.names()));
     if (switched.length > 0) {

@@ -22,6 +22,7 @@ export type Role = "active" | "candidate";
  * Fails at once, with the last lines of its log, when the container exits, restarts, is gone, or is reported unhealthy;
  * a slow start has the whole of the service's own deadline (F9).
  *
+ * @param routed what the questions have to wait for besides: the edge may find the container while it starts
  * @throws PlumblineError of category `startup` or `health`
  */
 export async function awaitReady(
@@ -29,7 +30,9 @@ export async function awaitReady(
     service: ServiceRelease,
     role: Role,
     signal: AbortSignal,
+    routed: Promise<void> = Promise.resolve(),
 ): Promise<void> {
+    routed.catch(() => undefined); // It is awaited below; until then its failure must not end the process.
     const started = performance.now();
     const deadline = started + service.startDeadlineMs;
     // Readiness counts from the start of the container, not of the looking.
@@ -41,12 +44,15 @@ export async function awaitReady(
             service,
             deadline,
             signal,
-            (facts) => facts.state === "exited" && facts.exitCode === 0,
+            async (facts) => facts.state === "exited" && facts.exitCode === 0,
         );
         context.proven.set(service.name, { readyAfterMs: elapsed(), probeMs: 0 });
         return;
     }
-    await awaitState(context, service, deadline, signal, isUp);
+    await Promise.all([
+        awaitState(context, service, deadline, signal, (facts) => isUp(context, service, facts)),
+        routed,
+    ]);
     const proof = await proveReady(
         substituteDeep(service.probes, context.secrets),
         { ...context.probeAddress, role, service: service.name, revision: service.revision },
@@ -70,9 +76,32 @@ export async function awaitReady(
     context.proven.set(service.name, { readyAfterMs: elapsed(), probeMs: Math.max(1, Math.round(probeMs)) });
 }
 
-/** Running, and healthy where it has a healthcheck. */
-export function isUp(facts: Pick<ContainerFacts, "running" | "health">): boolean {
-    return facts.running && (facts.health === "healthy" || facts.health === "none");
+/**
+ * Running, and its healthcheck says that it is well. The engine asks for the first time after a whole interval, so the very
+ * same command is run here as well: nobody is held longer than the service needs.
+ */
+async function isUp(context: RolloutContext, service: ServiceRelease, facts: ContainerFacts): Promise<boolean> {
+    if (!facts.running) return false;
+    if (facts.health === "healthy" || facts.health === "none") return true;
+    const command = healthcheckCommand(service);
+    if (facts.health !== "starting" || command === undefined) return false;
+    const timeoutMs = service.spec.healthcheck?.timeoutMs ?? probeTimeoutMs;
+    const result = await context.engine.exec(facts.id, command, { timeoutMs }).catch(() => undefined); // It ended meanwhile.
+    return result?.exitCode === 0;
+}
+
+/** The healthcheck as a command to run in the container; nothing where the service has none. */
+export function healthcheckCommand(service: Pick<ServiceRelease, "spec">): readonly string[] | undefined {
+    const [kind, ...words] = service.spec.healthcheck?.test ?? [];
+    if (kind === "CMD") return words;
+    if (kind === "CMD-SHELL") return ["/bin/sh", "-c", words.join(" ")];
+    return undefined;
+}
+
+/** Waits until the engine too reports a started service as healthy: at the end, when nobody waits for it any more. */
+export async function awaitEngineHealth(context: RolloutContext, service: ServiceRelease, signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + service.startDeadlineMs;
+    await awaitState(context, service, deadline, signal, async ({ running, health }) => running && health !== "starting");
 }
 
 /** What is wrong with a container beyond waiting, if anything is. A job that has ended well is no trouble. */
@@ -98,13 +127,13 @@ async function awaitState(
     service: ServiceRelease,
     deadline: number,
     signal: AbortSignal,
-    reached: (facts: ContainerFacts) => boolean,
+    reached: (facts: ContainerFacts) => Promise<boolean>,
 ): Promise<void> {
     for (;;) {
         signal.throwIfAborted();
         const facts = await look(context, service);
-        if (reached(facts)) return;
         await assertNoTrouble(context, service, facts);
+        if (await reached(facts)) return;
         if (performance.now() > deadline) {
             const seconds = Math.round(service.startDeadlineMs / 1000);
             const state = facts.health === "none" ? facts.state : facts.health;

@@ -45,6 +45,8 @@ const reloadWithinMs = 10_000;
 export class EdgeControl {
     private readonly engine: Engine;
     private readonly containerId: string;
+    /** Ends when the change before has ended, well or not. */
+    private last: Promise<void> = Promise.resolve();
 
     constructor(engine: Engine, containerId: string) {
         this.engine = engine;
@@ -84,7 +86,7 @@ export class EdgeControl {
         if ((await this.runningStructure()) === structureOf(text)) {
             const slots = slotsOf(text);
             const changed = changedServices(await this.readSlots(), slots).length > 0;
-            if (changed) await this.change(() => slots);
+            if (changed) await this.change(() => slots, { persist: true });
             if (text === (await this.file())) return changed ? "slots" : "unchanged";
             await this.write(text);
             return changed ? "slots" : "unchanged";
@@ -100,9 +102,12 @@ export class EdgeControl {
         return "reloaded";
     }
 
-    /** Puts a container behind the candidate listener (and into the free slot, so that a switch is immediate), or takes it away. */
+    /**
+     * Puts a container behind the candidate listener (and into the free slot, so that a switch is immediate), or takes it
+     * away. Not written to the file: an edge that restarts knows only who serves.
+     */
     async setCandidate(service: string, container: string | null): Promise<void> {
-        await this.changeOne(service, (own) => withCandidate(own, container));
+        await this.changeOne(service, (own) => withCandidate(own, container), { persist: false });
         if (container !== null) await this.resolved(service, container);
     }
 
@@ -113,12 +118,12 @@ export class EdgeControl {
                 return [service, withActive(slots[service] ?? emptySlots, container)] as const;
             });
             return { ...slots, ...Object.fromEntries(moved) };
-        }, changes);
+        }, { persist: true, awaited: changes });
     }
 
-    /** New connections to the service wait; those that are open stay. */
+    /** New connections to the service wait; those that are open stay. Not written to the file: a hold is for a moment. */
     async hold(service: string): Promise<void> {
-        await this.changeOne(service, withHold);
+        await this.changeOne(service, withHold, { persist: false });
     }
 
     /** Ends a hold: this container serves, and those that waited are let through. */
@@ -129,7 +134,7 @@ export class EdgeControl {
     /** Takes the service out: nobody serves, new connections are refused. */
     async remove(service: string): Promise<void> {
         if ((await this.readSlots())[service] === undefined) return;
-        await this.changeOne(service, () => emptySlots);
+        await this.changeOne(service, () => emptySlots, { persist: true });
     }
 
     /** Waits until the edge sends to this container's present address. */
@@ -176,29 +181,62 @@ export class EdgeControl {
         return Math.max(0, Number(count ?? 0) - 1);
     }
 
-    private async changeOne(service: string, turn: (own: ServiceSlots) => ServiceSlots): Promise<void> {
-        await this.change((slots) => ({ ...slots, [service]: turn(slots[service] ?? emptySlots) }));
+    private async changeOne(
+        service: string,
+        turn: (own: ServiceSlots) => ServiceSlots,
+        options: { readonly persist: boolean },
+    ): Promise<void> {
+        await this.change((slots) => ({ ...slots, [service]: turn(slots[service] ?? emptySlots) }), options);
     }
 
     /**
      * Names first, which nobody notices; then, when those that are to serve are found, the states in one call; then the
      * file, so that a restart comes up the same. Repeating it after a kill at any point ends in the same place.
      *
-     * @param awaited containers that must be found before the states are set
+     * @param options.awaited containers that must be found before the states are set
      */
-    private async change(turn: (slots: EdgeSlots) => EdgeSlots, awaited: readonly Assignment[] = []): Promise<void> {
+    private async change(
+        turn: (slots: EdgeSlots) => EdgeSlots,
+        options: { readonly persist: boolean; readonly awaited?: readonly Assignment[] },
+    ): Promise<void> {
+        const awaited = options.awaited ?? [];
+        if (awaited.length > 0) {
+            await this.alone(() => this.rename(turn));
+            await Promise.all(awaited.map(({ service, container }) => this.resolved(service, container)));
+        }
+        await this.alone(async () => {
+            const { ports, from, to } = await this.rename(turn);
+            await this.tell(stateCommands(ports, from, to));
+            await this.tell(clearingCommands(ports, from, to));
+            if (!options.persist) return;
+            const file = await this.file();
+            const wanted = withSlots(file, to);
+            if (wanted !== file) await this.write(wanted);
+        });
+    }
+
+    /** Gives the slots the names that they are to have; who serves stays as it is. */
+    private async rename(
+        turn: (slots: EdgeSlots) => EdgeSlots,
+    ): Promise<{ readonly ports: EdgePorts; readonly from: EdgeSlots; readonly to: EdgeSlots }> {
         const states = await this.servers();
         const ports = portsFromStates(states);
         const from = slotsFromStates(states);
         const to = turn(from);
         this.refuseUnknown(ports, changedServices(from, to));
         await this.tell(namingCommands(ports, from, to));
-        for (const { service, container } of awaited) await this.resolved(service, container);
-        await this.tell(stateCommands(ports, from, to));
-        await this.tell(clearingCommands(ports, from, to));
-        const file = await this.file();
-        const wanted = withSlots(file, to);
-        if (wanted !== file) await this.write(wanted);
+        return { ports, from, to };
+    }
+
+    /** One change at a time: services that start side by side must not write each other's slots away. */
+    private async alone<T>(act: () => Promise<T>): Promise<T> {
+        const before = this.last;
+        const result = before.then(act);
+        this.last = result.then(
+            () => undefined,
+            () => undefined,
+        );
+        return result;
     }
 
     private refuseUnknown(ports: EdgePorts, services: readonly string[]): void {

@@ -37,8 +37,8 @@ export function handOverStep(
             await engine.stop(previous, grace);
             context.logs.follow(name, container);
             await startContainer(context, service);
-            if (routed) await edge.setCandidate(name, container);
-            await awaitReady(context, service, "candidate", signal);
+            const found = routed ? edge.setCandidate(name, container) : undefined;
+            await awaitReady(context, service, "candidate", signal, found);
             if (routed) await edge.release(name, container);
             const message = `${name} was handed over; new connections waited ${Math.round(performance.now() - held)} ms`;
             context.timeline.record({ event: "note", service: name, message });

@@ -2,7 +2,7 @@
 import { PlumblineError } from "../../release/errors.ts";
 import type { ServiceRelease } from "../../release/types.ts";
 import { containerOf, type RolloutContext } from "../context.ts";
-import { awaitReady } from "../readiness.ts";
+import { awaitEngineHealth, awaitReady } from "../readiness.ts";
 import { nothingToUndo, type Step } from "../step.ts";
 import { hasListeners, isRouted } from "./routes.ts";
 import { startContainer } from "./start-container.ts";
@@ -57,6 +57,20 @@ export function proveStep(
         after,
         done: async () => false,
         apply: (signal) => awaitReady(context, service, "active", signal),
+        undo: nothingToUndo,
+    };
+}
+
+/** Waits until the engine's own healthchecks agree, for everything that was started: nobody waits for this one. */
+export function engineHealthStep(context: RolloutContext, services: readonly ServiceRelease[], after: readonly string[]): Step {
+    const checked = services.filter(({ kind, spec }) => kind !== "job" && spec.healthcheck !== undefined);
+    return {
+        name: "healthchecks of the engine",
+        after,
+        done: async () => checked.length === 0,
+        apply: async (signal) => {
+            await Promise.all(checked.map((service) => awaitEngineHealth(context, service, signal)));
+        },
         undo: nothingToUndo,
     };
 }

@@ -23,8 +23,7 @@ export function candidateStep(context: RolloutContext, service: ServiceRelease, 
         async apply(signal) {
             context.logs.follow(service.name, container);
             await startContainer(context, service);
-            await edge.setCandidate(service.name, container);
-            await awaitReady(context, service, "candidate", signal);
+            await awaitReady(context, service, "candidate", signal, edge.setCandidate(service.name, container));
         },
         async undo() {
             await edge.setCandidate(service.name, null);
