@@ -1,0 +1,77 @@
+/** On which line of the compose file a key stands literally. Pure. */
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+
+/** Other spellings that compose has for the same thing. */
+const spellings: Readonly<Record<string, readonly string[]>> = {
+    mem_limit: ["deploy", "resources", "limits", "memory"],
+    cpus: ["deploy", "resources", "limits", "cpus"],
+    pids_limit: ["deploy", "resources", "limits", "pids"],
+};
+
+/** Line of a key below a service, counted from 1; undefined where it is not written, as a default is not. */
+export type LineFinder = (service: string, path: readonly string[]) => number | undefined;
+
+/** Reads the text once. What YAML cannot read has no lines. */
+export function lineFinder(text: string): LineFinder {
+    const lines = new LineCounter();
+    const document = parseDocument(text, { lineCounter: lines });
+    if (document.errors.length > 0) return () => undefined;
+    const find = (path: readonly string[]) => {
+        const offset = offsetAt(document, path);
+        return offset === undefined ? undefined : lines.linePos(offset).line;
+    };
+    return (service, path) => {
+        const other = path.length === 1 ? spellings[path[0] ?? ""] : undefined;
+        return (
+            find(["services", service, ...path]) ??
+            (other === undefined ? undefined : find(["services", service, ...other]))
+        );
+    };
+}
+
+function offsetAt(document: Document, path: readonly string[]): number | undefined {
+    let here: Found | undefined = { offset: 0, value: document.contents };
+    for (const key of path) {
+        here = here === undefined ? undefined : member(document, here.value, key);
+    }
+    return here?.offset;
+}
+
+interface Found {
+    readonly offset: number | undefined;
+    readonly value: unknown;
+}
+
+function member(document: Document, node: unknown, key: string): Found | undefined {
+    const value = isAlias(node) ? node.resolve(document) : node;
+    if (isMap(value)) {
+        const pair = value.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+        if (pair !== undefined) return { offset: offsetOf(pair.key), value: pair.value };
+        return merged(value).reduce<Found | undefined>(
+            (found, from) => found ?? member(document, from, key),
+            undefined,
+        );
+    }
+    if (isSeq(value)) {
+        const item = value.items.find((entry) => isEntryFor(entry, key));
+        return item === undefined ? undefined : { offset: offsetOf(item), value: item };
+    }
+    return undefined;
+}
+
+function merged(map: { readonly items: readonly { key: unknown; value: unknown }[] }): readonly unknown[] {
+    const from = map.items.find((item) => isScalar(item.key) && item.key.value === "<<")?.value;
+    return isSeq(from) ? from.items : from === undefined ? [] : [from];
+}
+
+/** Compose's short forms: `NAME=value`, `host:ip`, `volume:/path:ro`, `127.0.0.1:8000:80`; the long ones by their target. */
+function isEntryFor(entry: unknown, key: string): boolean {
+    if (isMap(entry)) return String(entry.get("target")) === key;
+    if (!isScalar(entry)) return false;
+    const text = String(entry.value);
+    return text === key || text.startsWith(`${key}=`) || text.split(":").includes(key);
+}
+
+function offsetOf(node: unknown): number | undefined {
+    return isNode(node) ? (node as Node).range?.[0] : undefined;
+}
