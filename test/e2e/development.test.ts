@@ -45,13 +45,6 @@ test("`docker compose up --wait` of the baseline becomes healthy, and turns a do
     const url = `http://127.0.0.1:${project.port("local", "api")}`;
     const health = await request(`${url}/health`);
     expect(await health.body.json()).toMatchObject({ status: "ok", revision: "development" });
-    // There is no edge here that makes the bucket, so a person makes it once: as the README says.
-    const made = await request(`http://127.0.0.1:${project.port("local", "storage")}/bucket`, {
-        method: "POST",
-        headers: { authorization, "content-type": "application/json" },
-        body: JSON.stringify({ id: "documents", name: "documents", public: false }),
-    });
-    expect([200, 400, 409]).toContain(made.statusCode);
     const posted = await request(`${url}/documents`, {
         method: "POST",
         headers: { authorization, "content-type": "text/plain" },

@@ -28,25 +28,23 @@ describe("a stack that needs secrets", () => {
         ["the documented one of local", "plumbline-local", "is the documented one of the local stack"],
         ["too short", "short", "is shorter than 12 characters"],
         ["empty", "", "is empty"],
-    ])(
-        "refuses a passphrase that is %s, by our command and by `pulumi up`, and nothing changes",
-        async (_, given, says) => {
-            const file = await project.read("Pulumi.staging.yaml");
-            const env = { PULUMI_CONFIG_PASSPHRASE: given };
-            const ours = await project.command(["deploy", "--stack", "staging"], { env });
-            expect([ours.code, ours.output]).toEqual([
-                30,
-                expect.stringContaining(`The passphrase of staging ${says}.`),
-            ]);
-            expect(await project.read("Pulumi.staging.yaml")).toBe(file);
-            expect(await project.remains("staging")).toEqual(nothing);
-        },
-    );
+    ])("refuses a passphrase that is %s, and nothing changes", async (_, given, says) => {
+        const file = await project.read("Pulumi.staging.yaml");
+        const env = { PULUMI_CONFIG_PASSPHRASE: given };
+        const ours = await project.command(["deploy", "--stack", "staging"], { env });
+        expect([ours.code, ours.output]).toEqual([30, expect.stringContaining(`The passphrase of staging ${says}.`)]);
+        expect(await project.read("Pulumi.staging.yaml")).toBe(file);
+        expect(await project.remains("staging")).toEqual(nothing);
+    });
 
     test("names every secret that it lacks, and changes nothing", async () => {
         const ran = await project.command(["deploy", "--stack", "staging"], staging);
         expect(ran.code).toBe(30);
-        for (const name of ["POSTGRES_PASSWORD", "JWT_SECRET", "SERVICE_ROLE_KEY"]) expect(ran.output).toContain(name);
+        // The two keys are derived from JWT_SECRET.
+        const given = ["AUTHENTICATOR", "POSTGRES", "REDIS", "STORAGE_DB", "WORKER_DB"].map((it) => `${it}_PASSWORD`);
+        for (const name of [...given, "JWT_SECRET"]) {
+            expect(ran.output).toContain(`the secret ${name} has no value`);
+        }
         expect(ran.output).toContain("npm run secrets");
         expect(await project.remains("staging")).toEqual(nothing);
     });
@@ -195,3 +193,15 @@ test("`production` is planned with its own secrets, by our command and by `pulum
     expect([plain.code, plain.output]).toEqual([0, expect.stringContaining(release)]);
     expect(await project.remains("production")).toEqual(nothing);
 });
+
+test("`pulumi refresh` and `pulumi destroy` by hand work too, and the data stays", async () => {
+    const refreshed = await project.pulumi(["refresh", "--yes", "--expect-no-changes", "--stack", "local"]);
+    expect([refreshed.code, refreshed.output]).toEqual([0, expect.any(String)]);
+    const ran = await project.pulumi(["destroy", "--yes", "--stack", "local"]);
+    expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
+    const { containers, networks, volumes } = await project.remains("local");
+    expect({ containers, networks }).toEqual({ containers: [], networks: [] });
+    for (const key of ["postgres_data", "redis_data", "storage_data"]) {
+        expect(volumes).toContain(`${project.place("local").project}_${key}`);
+    }
+}, 240_000);
