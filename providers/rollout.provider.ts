@@ -3,7 +3,7 @@ import { connectEngine } from "../engine/docker.ts";
 import { canonicalJson } from "../release/revision.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import { forceVariable } from "../rollout/choose.ts";
-import { deviations, expectedStates, observeContainers } from "../rollout/observe.ts";
+import { deviations, expectedStates, observeRelease } from "../rollout/observe.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { performRollout } from "../rollout/rollout.ts";
 import { stopRelease } from "../rollout/stop.ts";
@@ -39,10 +39,9 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { outs: await outputsOf(news, olds.secrets) };
     },
     async read(id, props) {
-        const observed = await observeContainers(
-            connectEngine(props.engineHost, parse(props).network),
-            allContainers(props),
-        );
+        const release = parse(props);
+        const engine = connectEngine(props.engineHost, release.network);
+        const observed = await observeRelease(engine, release, allContainers(props), props.secrets);
         return { id, props: { ...props, observed } };
     },
     async delete(_id, props) {

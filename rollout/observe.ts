@@ -1,12 +1,51 @@
-/** What a refresh sees: the state of every container that a committed release runs. */
+/** What a refresh sees: the state of every container that a committed release runs, and of its buckets. */
 import type { Engine } from "../engine/docker.ts";
-import type { DeclaredContainer, Release } from "../release/types.ts";
+import { probeAddress } from "../release/probe-address.ts";
+import type { DeclaredContainer, Release, ServiceRelease } from "../release/types.ts";
+import { compareBucket } from "./buckets.ts";
 
-/** State of the containers as they are when nothing is wrong: what `observeContainers` is compared with. */
+const bucketsKey = (service: string) => `buckets of ${service}`;
+
+/** State as it is when nothing is wrong: what `observeRelease` is compared with. */
 export function expectedStates(release: Release): Record<string, string> {
-    const jobs = release.services.filter(({ kind }) => kind === "job").map(({ name }) => [name, "done"]);
-    const services = release.services.filter(({ kind }) => kind !== "job").map(({ name }) => [name, "running"]);
-    return Object.fromEntries([["edge", "running"], ...services, ...jobs]);
+    const services = release.services.map(({ name, kind }) => [name, kind === "job" ? "done" : "running"]);
+    const buckets = release.services.flatMap(({ name, buckets: declared }) =>
+        declared === undefined ? [] : [[bucketsKey(name), "as declared"]],
+    );
+    return Object.fromEntries([["edge", "running"], ...services, ...buckets]);
+}
+
+/** Everything that `expectedStates` names, as it is now. */
+export async function observeRelease(
+    engine: Engine,
+    release: Release,
+    containers: Readonly<Record<string, DeclaredContainer>>,
+    secrets: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+    const states = await observeContainers(engine, containers);
+    const doors = { probeAddress: probeAddress(release, engine.address), secrets };
+    const buckets = await Promise.all(
+        release.services
+            .filter((service) => service.buckets !== undefined)
+            .map(async (service) => {
+                // A service that does not run is not asked: the edge would let the question wait.
+                const asked = states[service.name] === "running" ? await observeBuckets(doors, service) : "not asked";
+                return [bucketsKey(service.name), asked];
+            }),
+    );
+    return { ...states, ...Object.fromEntries(buckets) };
+}
+
+async function observeBuckets(doors: Parameters<typeof compareBucket>[0], service: ServiceRelease): Promise<string> {
+    try {
+        for (const bucket of service.buckets?.list ?? []) {
+            const state = await compareBucket(doors, service, bucket);
+            if (state !== "same") return `${bucket.name} is ${state}`;
+        }
+        return "as declared";
+    } catch {
+        return "not answering"; // What is wrong with the service itself stands beside it.
+    }
 }
 
 /** `running`, `done` for a job that ended well, `missing`, or the engine's word; `running, unhealthy` where it is. */
@@ -25,10 +64,9 @@ export async function observeContainers(
     return Object.fromEntries(states);
 }
 
-/** Names of the services whose state is not what it should be. */
+/** Names of what is not as it should be. */
 export function deviations(release: Release, observed: Readonly<Record<string, string>>): string[] {
-    const done = (name: string, state: string) => state === "done" && observed[name] === "done";
     return Object.entries(expectedStates(release))
-        .filter(([name, state]) => observed[name] !== state && !done(name, state))
+        .filter(([name, state]) => observed[name] !== state)
         .map(([name]) => name);
 }

@@ -43,7 +43,7 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
             const handedOver = plan.add(handOverStep(context, service, change.previous, after));
             plan.reached(service.name, handedOver, handedOver);
         }
-        if (service.buckets !== undefined && change.change !== "keep") {
+        if (service.buckets !== undefined) {
             const ready = plan.readyStep(service.name) ?? edgeReady;
             plan.reached(service.name, ready, plan.add(bucketsStep(context, service, [ready])));
         }

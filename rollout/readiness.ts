@@ -99,9 +99,19 @@ export function healthcheckCommand(service: Pick<ServiceRelease, "spec">): reado
 }
 
 /** Waits until the engine too reports a started service as healthy: at the end, when nobody waits for it any more. */
-export async function awaitEngineHealth(context: RolloutContext, service: ServiceRelease, signal: AbortSignal): Promise<void> {
+export async function awaitEngineHealth(
+    context: RolloutContext,
+    service: ServiceRelease,
+    signal: AbortSignal,
+): Promise<void> {
     const deadline = performance.now() + service.startDeadlineMs;
-    await awaitState(context, service, deadline, signal, async ({ running, health }) => running && health !== "starting");
+    await awaitState(
+        context,
+        service,
+        deadline,
+        signal,
+        async ({ running, health }) => running && health !== "starting",
+    );
 }
 
 /** What is wrong with a container beyond waiting, if anything is. A job that has ended well is no trouble. */

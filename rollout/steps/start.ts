@@ -62,7 +62,11 @@ export function proveStep(
 }
 
 /** Waits until the engine's own healthchecks agree, for everything that was started: nobody waits for this one. */
-export function engineHealthStep(context: RolloutContext, services: readonly ServiceRelease[], after: readonly string[]): Step {
+export function engineHealthStep(
+    context: RolloutContext,
+    services: readonly ServiceRelease[],
+    after: readonly string[],
+): Step {
     const checked = services.filter(({ kind, spec }) => kind !== "job" && spec.healthcheck !== undefined);
     return {
         name: "healthchecks of the engine",
