@@ -41,7 +41,8 @@ export async function loadRelease(
 
 /** How compose is called for a project: the one that the set-up put there, otherwise Docker's plugin. */
 export async function findCompose(projectDir: string): Promise<readonly string[]> {
-    const own = join(projectDir, ".plumbline", "bin", "docker-compose");
+    const tools = resolve(projectDir, process.env.PLUMBLINE_TOOLS || ".plumbline");
+    const own = join(tools, "bin", "docker-compose");
     return access(own).then(
         () => [own],
         () => ["docker", "compose"],

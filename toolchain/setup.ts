@@ -1,6 +1,7 @@
 /** The set-up: what is missing is named with its reason, then installed, one part after the other. */
 
 import { mkdirSync } from "node:fs";
+import path from "node:path";
 import { PlumblineError } from "../release/errors.ts";
 import { removeBuildFolder } from "./go-build.ts";
 import { withLock } from "./lock.mjs";
@@ -34,6 +35,8 @@ export function allParts(paths: ToolPaths): Part[] {
  */
 export async function setUp(projectDir: string): Promise<void> {
     const paths = toolPaths(projectDir);
+    // Pulumi does not make the folder of its file backend itself.
+    mkdirSync(path.join(projectDir, ".plumbline", "state"), { recursive: true, mode: 0o700 });
     await installMissing(paths, allParts(paths));
 }
 
