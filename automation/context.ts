@@ -6,7 +6,7 @@ import { Diagnostics } from "./diagnostics.ts";
 import { type CommandOptions, defaultStack, projectFolder } from "./options.ts";
 import { type ProgressView, silentView } from "./progress-view.ts";
 import { pulumiFailure } from "./pulumi-error.ts";
-import { type CommandOutcome, type CommandResult, exitCodeOf, type Failure } from "./result.ts";
+import { type CommandOutcome, type CommandResult, exitCodeOf, type Failure, type Reason } from "./result.ts";
 
 /** What a command works with. */
 export interface CommandContext {
@@ -28,6 +28,7 @@ export interface Ending<Extra> {
     readonly release: string | null;
     readonly evidence: string | null;
     readonly failure?: Failure;
+    readonly reason?: Reason;
     /** What only this command reports. */
     readonly extra: Extra;
 }
@@ -75,6 +76,7 @@ export async function conclude<Extra extends object>(
         command,
         stack: context.stack,
         outcome: ending.outcome,
+        reason: ending.reason ?? null,
         exitCode: exitCodeOf(ending.outcome),
         release: ending.release,
         startedAt: context.startedAt,

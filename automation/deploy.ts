@@ -1,135 +1,79 @@
 /** `deploy`: brings a stack to the release of this checkout, or leaves it as it was. */
 
-import { readFile } from "node:fs/promises";
 import path from "node:path";
-import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { connectEngine } from "../engine/docker.ts";
-import type { RolloutOutcome } from "../rollout/outcome.ts";
-import { timelinePath } from "../rollout/timeline.ts";
-import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
+import { forceVariable } from "../rollout/choose.ts";
 import { renderSummary } from "../validation/report/summary.ts";
-import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
-import { type CommandContext, conclude, type Ending } from "./context.ts";
+import { reportFolder } from "../validation/report/write.ts";
+import { endOpenTransaction } from "./abandoned.ts";
+import { type CommandContext, conclude } from "./context.ts";
 import { judgeStatus, observe } from "./observed.ts";
-import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { CommandOptions } from "./options.ts";
-import { ownFailure, pulumiFailure } from "./pulumi-error.ts";
+import { openPlace, type Place } from "./place.ts";
 import { summaryOf } from "./recorded.ts";
 import type { CommandResult } from "./result.ts";
-import { readStackSettings } from "./stack-settings.ts";
-import { openStack } from "./workspace.ts";
+import { nothingDone, type TransactExtra, transact } from "./transact.ts";
 
 export interface DeployOptions extends CommandOptions {
     /** Ask the engine first what became of everything. @default when a service does not run as recorded */
     readonly refresh?: boolean;
+    /** Deploy the release of this checkout although it was undone before; the ledger records it. @default false */
+    readonly force?: boolean;
+    /** Take the pin out first, so that the release of this checkout is wanted again. @default false */
+    readonly unpin?: boolean;
 }
 
-export interface DeployResult extends CommandResult {
-    /** The rollout that this command ran, or else the one that the stack's outputs record; null when there was none. */
-    readonly summary: RolloutOutcome | null;
-    /** Resources by what was done with them, as in `{ create: 12, same: 3 }`. */
-    readonly changes: Readonly<Record<string, number>>;
-}
-
-type DeployExtra = Pick<DeployResult, "summary" | "changes">;
+export interface DeployResult extends CommandResult, TransactExtra {}
 
 /**
- * Deploys a stack: `pulumi up`, which declares the new release beside the running one and then runs the rollout.
+ * Deploys a stack: `pulumi up`, which declares the new release beside the running one and then runs the rollout. A
+ * transaction that a dead deployer has left open is ended first. After a rollback Pulumi's state is brought to agree,
+ * so that the plan is empty.
  *
- * The outcome is `committed` (exit code 0: the new release runs, proven), `unchanged` (0: it already ran), `rolled-back`
- * (10: the previous release runs, proven), `rollback-failed` (20: a person is needed), `incomplete` (20: the
- * rollout was killed on its way) or `refused` (30: no rollout began, what runs was not touched). Nothing is thrown for these; `failure` and `diagnostics` tell the reason.
+ * The outcome is `committed` (exit code 0: the new release runs, proven), `unchanged` (0: it already ran),
+ * `rolled-back` (10: the previous release runs, proven; with `reason` `no-previous`: there was none, and nothing runs),
+ * `rollback-failed` (20: a person is needed), `incomplete` (20: the rollout was killed, and could not be ended) or
+ * `refused` (30: no rollout began, what runs was not touched). Nothing is thrown for these; `failure` and `diagnostics`
+ * tell the reason.
  */
 export async function deploy(options: DeployOptions = {}): Promise<DeployResult> {
-    const nothing: DeployExtra = { summary: null, changes: {} };
-    return conclude("deploy", options, nothing, async (context) => {
-        const stack = await openStack(context, "create");
-        const before = await readOutcome(context);
-        const refresh = options.refresh || (await hasDrifted(context, stack));
-        let begun = false;
-        try {
-            const result = await withTimeline(
-                context,
-                () =>
-                    withLock(context, stack, () =>
-                        stack.up({
-                            onEvent: eventSink(context),
-                            refresh,
-                            signal: context.signal,
-                        }),
-                    ),
-                () => {
-                    begun = true;
-                },
-            );
-            const summary = summaryOf(result.outputs);
-            if (summary === null) context.note("The stack's output `summary` is missing or not complete.");
-            return endingOf(context, summary, result.summary.resourceChanges ?? {});
-        } catch (error) {
-            const after = await readOutcome(context);
-            if (after !== null && after.transaction !== before?.transaction) {
-                const summary = rolloutOutcomeSchema.safeParse(after).data ?? null;
-                if (summary !== null) await writeDeploymentReport(context.projectDir, summary);
-                return failedEnding(context, after, error, { ...nothing, summary });
-            }
-            if (!begun) throw error;
-            return interruptedEnding(context, error, nothing);
-        }
+    return conclude("deploy", options, nothingDone, async (context) => {
+        const place = await openPlace(context, "create");
+        await endOpenTransaction(context, place);
+        if (options.unpin === true) await unpin(context, place);
+        const variables = options.force === true ? await force(context, place) : {};
+        const refresh = options.refresh || (await hasDrifted(context, place));
+        return await transact(context, place, { refresh, variables });
     });
 }
 
+async function unpin(context: CommandContext, { ledger }: Place): Promise<void> {
+    const { pin } = await ledger.state();
+    if (pin === undefined) return context.note("Nothing is pinned.");
+    await ledger.pin(null);
+    context.note(`Release ${pin.release} is no longer pinned (it was by ${pin.by} since ${pin.at}).`);
+}
+
+/** The variable that lets this one release through. */
+async function force(context: CommandContext, { ledger, baseline }: Place): Promise<Record<string, string>> {
+    const { quarantine } = await ledger.state();
+    const record = quarantine[baseline.id];
+    if (record === undefined) {
+        context.note(`Release ${baseline.id} is not quarantined: nothing is forced.`);
+        return {};
+    }
+    context.note(`Release ${baseline.id} is forced, although transaction ${record.transaction} was undone.`);
+    return { [forceVariable]: baseline.id };
+}
+
 /** Whether something that is recorded does not run as recorded. Pulumi sees that only when it asks the engine. */
-async function hasDrifted(context: CommandContext, stack: Stack): Promise<boolean> {
+async function hasDrifted(context: CommandContext, { stack, engine, settings }: Place): Promise<boolean> {
     const recorded = summaryOf(await stack.outputs());
     if (recorded === null) return false;
-    const { settings, engineHost } = await readStackSettings(stack);
-    const services = judgeStatus(recorded, await observe(connectEngine(engineHost), settings.project));
+    const services = judgeStatus(recorded, await observe(engine, settings.project));
     const drifted = services.filter((service) => service.deviations.length > 0);
     for (const { name, deviations } of drifted)
         context.note(`${name} has drifted and is mended: ${deviations.join("; ")}`);
     return drifted.length > 0;
-}
-
-function endingOf(
-    context: CommandContext,
-    summary: RolloutOutcome | null,
-    changes: Readonly<Record<string, number>>,
-): Ending<DeployExtra> {
-    const ours = summary !== null && summary.startedAt >= context.startedAt;
-    return {
-        outcome: ours ? "committed" : "unchanged",
-        release: summary?.release ?? null,
-        evidence: summary?.evidence ?? null,
-        extra: { summary, changes },
-    };
-}
-
-/** A rollout began, and Pulumi failed. The commit record alone decides: after a commit the outcome is good, with a warning. */
-function failedEnding(
-    context: CommandContext,
-    record: OutcomeRecord,
-    error: unknown,
-    extra: DeployExtra,
-): Ending<DeployExtra> {
-    const failure = pulumiFailure(error, context.diagnostics);
-    const ending = { outcome: record.outcome, release: record.release, evidence: record.evidence, extra };
-    if (record.outcome !== "committed") {
-        return { ...ending, failure: ownFailure(record.error ?? "") ?? failure };
-    }
-    context.note(`The release is committed, but Pulumi failed afterwards: ${failure.message}`);
-    return ending;
-}
-
-/** A rollout began and left no outcome: its process was killed. */
-function interruptedEnding(context: CommandContext, error: unknown, extra: DeployExtra): Ending<DeployExtra> {
-    const failure = pulumiFailure(error, context.diagnostics);
-    return {
-        outcome: "incomplete",
-        release: null,
-        evidence: timelinePath(context.stack),
-        failure: { ...failure, remedy: `Run it again: npm run deploy -- --stack ${context.stack}` },
-        extra,
-    };
 }
 
 /** The summary of the rollout, as text for people; empty where there is none. */
@@ -140,14 +84,4 @@ export function renderDeploy(result: DeployResult): string {
     const heading = result.outcome === "unchanged" ? "Nothing was changed. The rollout that made what runs:\n\n" : "";
     const report = path.posix.join(reportFolder(stack), transaction, `${name}.json`);
     return `${heading}${renderSummary(result.summary, [report])}`;
-}
-
-/** How the newest transaction of the stack ended; null where there was none. */
-async function readOutcome(context: CommandContext): Promise<OutcomeRecord | null> {
-    const file = path.join(context.projectDir, reportFolder(context.stack), "outcome.json");
-    const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return null;
-        throw error;
-    });
-    return text === null ? null : outcomeRecordSchema.parse(JSON.parse(text));
 }

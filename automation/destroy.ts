@@ -1,16 +1,18 @@
 /** `destroy`: stops and removes a stack in reverse order; its data stays unless asked otherwise. */
 
 import type { Deployment, Stack } from "@pulumi/pulumi/automation/index.js";
-import { connectEngine, type Engine } from "../engine/docker.ts";
+import type { Engine } from "../engine/docker.ts";
 import { loadRelease } from "../release/load.ts";
+import { busy } from "../rollout/ledger.ts";
 import { type CommandContext, conclude, type Ending } from "./context.ts";
+import { ownerState } from "./deployer.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { CommandOptions } from "./options.ts";
+import { openToLook } from "./place.ts";
 import { pulumiFailure } from "./pulumi-error.ts";
 import { summaryOf } from "./recorded.ts";
 import type { CommandResult } from "./result.ts";
 import { readStackSettings } from "./stack-settings.ts";
-import { openStack } from "./workspace.ts";
 
 export interface DestroyOptions extends CommandOptions {
     /** Delete the data volumes too, with the ledger and the edge's configuration. Cannot be undone. @default false */
@@ -28,19 +30,21 @@ export interface DestroyResult extends CommandResult {
 type DestroyExtra = Pick<DestroyResult, "keptVolumes" | "deletedVolumes" | "deleteCommand">;
 
 /**
- * Removes what a stack runs: the edge is drained, then the services stop in reverse dependency order. Data volumes stay,
- * and the next deploy finds them, unless `volumes` is set.
+ * Removes what a stack runs: the edge is drained, then the services stop in reverse dependency order. Data volumes
+ * stay, and the next deploy finds them, unless `volumes` is set.
  *
- * The outcome is `destroyed` (exit code 0), `refused` (30: nothing was changed) or `incomplete` (20: some of it is still
- * there, and the command may be run again).
+ * The outcome is `destroyed` (exit code 0), `refused` (30: nothing was changed) or `incomplete` (20: some of it is
+ * still there, and the command may be run again).
  */
 export async function destroy(options: DestroyOptions = {}): Promise<DestroyResult> {
     const nothing: DestroyExtra = { keptVolumes: [], deletedVolumes: [], deleteCommand: null };
     return conclude("destroy", options, nothing, async (context): Promise<Ending<DestroyExtra>> => {
-        const stack = await openStack(context, "refuse");
-        const { settings, engineHost } = await readStackSettings(stack);
-        const engine = connectEngine(engineHost);
+        const { stack, settings, engine, ledger } = await openToLook(context);
         await engine.info();
+        const open = await ledger.current();
+        if (open !== undefined && ownerState(open) !== "dead") throw busy(settings.project, open);
+        // What a dead deployer had begun is ended by what follows.
+        const abandoned = open === undefined ? undefined : await ledger.takeOver(open);
         const recorded = summaryOf(await stack.outputs());
         const ending = { release: recorded?.release ?? null, evidence: recorded?.evidence ?? null };
         // Asked before the state is emptied, so that a volume which the baseline has lost is found too.
@@ -59,6 +63,9 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
                     }),
                 ),
             );
+            // Where no rollout had been recorded, nothing else has taken the ledger's helper away.
+            if (abandoned !== undefined) await ledger.end(abandoned);
+            await ledger.close();
             const present = await presentVolumes(engine, volumes);
             if (options.volumes === true) await deleteData(engine, settings.project, present);
             const keptVolumes = options.volumes === true ? [] : present;

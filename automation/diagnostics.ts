@@ -11,19 +11,21 @@ export class Diagnostics {
     readonly #warnings = new Map<string, string>();
     readonly #raw: string[] = [];
 
-    /** Takes one engine event; anything but a diagnostic is left alone. */
-    add(event: EngineEvent): void {
+    /** Takes one engine event; anything but a diagnostic is left alone. @returns a warning that was not there before */
+    add(event: EngineEvent): string | undefined {
         const diagnostic = event.diagnosticEvent;
-        if (!diagnostic || diagnostic.ephemeral || (diagnostic.severity as string) === "debug") return;
+        if (!diagnostic || diagnostic.ephemeral || (diagnostic.severity as string) === "debug") return undefined;
         const raw = stripColours(`${diagnostic.prefix ?? ""}${diagnostic.message}`).trim();
-        if (raw === "") return;
+        if (raw === "") return undefined;
         const subject = nameOfUrn(diagnostic.urn);
         this.#raw.push(`${diagnostic.severity} ${subject ?? ""}: ${raw}`);
         const text = cleanMessage(stripColours(diagnostic.message));
-        if (text === "") return;
+        if (text === "") return undefined;
         const line = subject === null ? text : `${subject}: ${text}`;
         if (diagnostic.severity === "error") this.#errors.set(text, line);
-        if (diagnostic.severity === "warning") this.#warnings.set(text, line);
+        if (diagnostic.severity !== "warning" || this.#warnings.has(text)) return undefined;
+        this.#warnings.set(text, line);
+        return line;
     }
 
     /** The errors, each once, complete, in the order of their coming. */

@@ -70,16 +70,22 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         "npm run deploy",
         "npm run deploy -- --stack staging",
         "npm run deploy -- --refresh",
+        "npm run deploy -- --force",
+        "npm run deploy -- --unpin",
     ])
         .option(
             "--refresh",
             "ask the engine first what became of everything; by itself only when a service has drifted",
         )
-        .action(async (options: CommonOptions & { refresh?: boolean }) => {
+        .option("--force", "deploy this checkout's release although it was undone before; the ledger records it")
+        .option("--unpin", "take out the pin that a rollback has set, so that this checkout's release is wanted again")
+        .action(async (options: CommonOptions & { refresh?: boolean; force?: boolean; unpin?: boolean }) => {
             const { deploy, renderDeploy } = await import("./deploy.ts");
             const result = await deploy({
                 ...shared(options),
                 refresh: options.refresh ?? false,
+                force: options.force ?? false,
+                unpin: options.unpin ?? false,
             });
             finish(report(options, result, renderDeploy(result)));
         });
@@ -108,6 +114,40 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         const { renderStatus, status } = await import("./status.ts");
         const result = await status({ ...shared(options) });
         finish(report(options, result, result.outcome === "refused" ? "" : renderStatus(result)));
+    });
+
+    command("rollback", "Bring a stack back to a release that was committed before, and pin it there.", [
+        "npm run rollback",
+        "npm run rollback -- 3f9c1a2b",
+        "npm run rollback -- 3f9c1a2b --stack production",
+    ])
+        .argument("[release]", "id of the release, or its beginning; without it the one before the present one")
+        .action(async (release: string | undefined, options: CommonOptions) => {
+            const { rollback } = await import("./rollback.ts");
+            const { renderDeploy } = await import("./deploy.ts");
+            const result = await rollback({ ...shared(options), ...(release === undefined ? {} : { release }) });
+            finish(report(options, result, renderDeploy(result)));
+        });
+
+    command("recover", "After a deployer was killed: bring a stack to all-old or all-new, and clear what it left.", [
+        "npm run recover",
+        "npm run recover -- --stack production --yes",
+    ])
+        .option("--yes", "take over also from a deployer on another machine, which may be alive")
+        .action(async (options: CommonOptions & { yes?: boolean }) => {
+            const { recover } = await import("./recover.ts");
+            const result = await recover({ ...shared(options), yes: options.yes ?? false });
+            finish(report(options, result, result.outcome === "unchanged" ? "There was nothing to recover.\n" : ""));
+        });
+
+    command(
+        "releases",
+        "List what was committed, what runs, what is pinned and what is quarantined. Changes nothing.",
+        ["npm run releases", "npm run releases -- --stack staging --json"],
+    ).action(async (options: CommonOptions) => {
+        const { releases, renderReleases } = await import("./releases.ts");
+        const result = await releases({ ...shared(options) });
+        finish(report(options, result, result.outcome === "refused" ? "" : renderReleases(result)));
     });
 
     command("destroy", "Stop and remove a stack in reverse order. Data volumes stay unless --volumes is given.", [
@@ -168,7 +208,9 @@ function failureText({ failure, diagnostics }: CommandResult): string {
     const more = diagnostics.filter((text) => !failure.message.includes(text));
     // A diagnostic that holds the whole failure takes its place.
     const isRepeated = more.some((text) => text.includes(failure.message) && text.includes(failure.remedy ?? ""));
-    return isRepeated ? `Error: ${more.join("\n")}` : [summary, ...more].join("\n");
+    if (isRepeated) return `Error: ${more.join("\n")}`;
+    const [cause = ""] = failure.message.split("\n", 1);
+    return [summary, ...more.filter((text) => !text.includes(cause))].join("\n");
 }
 
 /**

@@ -4,28 +4,41 @@ import path from "node:path";
 import { ConcurrentUpdateError, type EngineEvent, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { timelinePath } from "../rollout/timeline.ts";
 import type { CommandContext } from "./context.ts";
+import { Diagnostics } from "./diagnostics.ts";
 import { areStale, heldError, type ProcessTable, parseLocks, thisMachine } from "./lock.ts";
 import { fromEngineEvent, fromTimelineEvent } from "./progress.ts";
+import { readState } from "./state.ts";
 import { tailTimeline } from "./timeline.ts";
 
-/** Takes Pulumi's events into the context: diagnostics are kept, progress is shown. */
-export function eventSink(context: CommandContext): (event: EngineEvent) => void {
+/**
+ * Takes Pulumi's events into the context: progress and warnings are told, each warning once, and diagnostics are kept.
+ */
+export function eventSink(
+    context: CommandContext,
+    diagnostics: Diagnostics = context.diagnostics,
+): (event: EngineEvent) => void {
     return (event) => {
-        context.diagnostics.add(event);
+        const warning = diagnostics.add(event);
+        if (warning !== undefined) context.note(warning);
         const progress = fromEngineEvent(event);
         if (progress !== null) context.view.event(progress);
     };
 }
 
-/** Runs an operation while the rollout's timeline is followed. `onBegin` is called when a transaction begins. */
+/**
+ * Runs an operation while the rollout's timeline is followed.
+ * @param onBegin gets the id of each transaction that begins
+ * @param since ISO 8601; older events have been told, or belong to an earlier command
+ */
 export async function withTimeline<T>(
     context: CommandContext,
     operation: () => Promise<T>,
-    onBegin: () => void = () => {},
+    onBegin: (transaction: string) => void = () => {},
+    since: string = context.startedAt,
 ): Promise<T> {
     const file = path.join(context.projectDir, timelinePath(context.stack));
-    const tail = tailTimeline(file, context.startedAt, (event) => {
-        if (event.event === "transaction-begin") onBegin();
+    const tail = tailTimeline(file, since, (event) => {
+        if (event.event === "transaction-begin") onBegin(event.transaction);
         context.view.event(fromTimelineEvent(event));
     });
     try {
@@ -38,12 +51,14 @@ export async function withTimeline<T>(
 /**
  * Runs an operation that takes the stack's lock. A lock of a process of this machine that is gone is cleared, with the
  * operations that it left pending, and the operation is run once more.
+ * @param onCleared is called when a lock was cleared
  * @throws PlumblineError `engine` when somebody else is at work on the stack
  */
 export async function withLock<T>(
     context: CommandContext,
     stack: Stack,
     operation: () => Promise<T>,
+    onCleared: () => void = () => {},
     processes: ProcessTable = thisMachine,
 ): Promise<T> {
     try {
@@ -52,17 +67,26 @@ export async function withLock<T>(
         if (!(error instanceof ConcurrentUpdateError)) throw error;
         const locks = parseLocks(error.message);
         if (!areStale(locks, processes)) throw heldError(context.stack, locks, error);
-        await clearLock(context, stack);
+        context.note(`A deployer was killed and left its lock on ${context.stack}: the lock is cleared.`);
+        await stack.cancel();
+        onCleared();
+        await clearPending(context, stack);
         return await operation();
     }
 }
 
-async function clearLock(context: CommandContext, stack: Stack): Promise<void> {
-    context.note(`A deployer was killed and left its lock on ${context.stack}: the lock is cleared.`);
-    await stack.cancel();
-    const { deployment } = (await stack.exportStack()) as { deployment?: { pending_operations?: unknown[] } };
-    const pending = deployment?.pending_operations?.length ?? 0;
-    if (pending === 0) return;
-    context.note(`It left ${pending} operations pending: the engine is asked what became of them.`);
-    await stack.refresh({ clearPendingCreates: true, onEvent: eventSink(context), signal: context.signal });
+/** Like `withTimeline`, for what comes after an update: what the update has told is not told again. */
+export async function withLaterTimeline<T>(context: CommandContext, operation: () => Promise<T>): Promise<T> {
+    return await withTimeline(context, operation, () => {}, new Date().toISOString());
+}
+
+/** Asks the engine what became of operations that a killed CLI has left. @returns whether there were any */
+export async function clearPending(context: CommandContext, stack: Stack): Promise<boolean> {
+    const { pendingOperations } = await readState(stack);
+    if (pendingOperations === 0) return false;
+    context.note(
+        `A killed deployer left ${pendingOperations} operations pending: the engine is asked what became of them.`,
+    );
+    await stack.refresh({ clearPendingCreates: true, onEvent: eventSink(context, new Diagnostics()) });
+    return true;
 }

@@ -75,7 +75,6 @@ async function planOf(
             if (event.diagnosticEvent) sink(event);
         },
     });
-    for (const warning of context.diagnostics.warnings()) context.note(warning);
     const plan = plannedChanges(events);
     const extra = { plan, services: changedServices(plan), changes: result.changeSummary };
     return { release: plannedRelease(events), extra };

@@ -4,6 +4,9 @@ import { execFile } from "node:child_process";
 import type { Workspace } from "@pulumi/pulumi/automation/index.js";
 import { stripColours } from "./diagnostics.ts";
 
+/** Bytes: an exported state is the longest answer. */
+const mostOutput = 256 * 1024 * 1024;
+
 /** How a call of the CLI ended. A failing call is a result, not an error. */
 export interface CliResult {
     readonly ok: boolean;
@@ -20,7 +23,7 @@ export function runPulumi(workspace: Workspace, args: readonly string[], stdin =
         const child = execFile(
             workspace.pulumiCommand.command,
             [...args, "--non-interactive"],
-            { cwd: workspace.workDir, env: { ...process.env, ...workspace.envVars } },
+            { cwd: workspace.workDir, env: { ...process.env, ...workspace.envVars }, maxBuffer: mostOutput },
             (error, stdout, stderr) => {
                 if (error !== null && typeof error.code !== "number") return reject(error);
                 resolve({ ok: error === null, stdout, stderr: stripColours(stderr).trim() });

@@ -4,8 +4,9 @@ import { describeError, type ErrorCategory, PlumblineError } from "../release/er
 import { exitCodes, type Outcome } from "../rollout/outcome.ts";
 
 /**
- * How a command ended. The first four are a rollout's own outcomes; `unchanged`: there was nothing to do; `planned`: the
- * preview was shown; `as-recorded` and `deviates`: what `status` found; `destroyed`, `secrets-set`: done; `incomplete`: stopped half way,
+ * How a command ended. The first four are a rollout's own outcomes; `unchanged`: there was nothing to do; `planned`:
+ * the preview was shown; `as-recorded` and `deviates`: what `status` found; `listed`, `destroyed`, `secrets-set`: done;
+ * `agreed`: no transaction was open, and Pulumi's state agrees with what runs again; `incomplete`: stopped half way,
  * neither as before nor as asked.
  */
 export type CommandOutcome =
@@ -15,8 +16,16 @@ export type CommandOutcome =
     | "as-recorded"
     | "deviates"
     | "destroyed"
+    | "listed"
+    | "agreed"
     | "incomplete"
     | "secrets-set";
+
+/**
+ * Why an outcome is what it is, for scripts. `no-previous`: there was no release to go back to, so that nothing runs
+ * now.
+ */
+export type Reason = "no-previous";
 
 /** A failure in the words that a person needs, without stack traces. */
 export interface Failure {
@@ -32,6 +41,8 @@ export interface CommandResult {
     readonly command: string;
     readonly stack: string;
     readonly outcome: CommandOutcome;
+    /** What a script may want to know besides; null where there is nothing. */
+    readonly reason: Reason | null;
     /** One of `exitCodes`. */
     readonly exitCode: number;
     /** Id of the release that it was about, where one is known. */
@@ -50,8 +61,8 @@ export interface CommandResult {
 /**
  * The exit code of an outcome (R95).
  *
- * `deviates` is 30: `status` changes nothing, and refuses to confirm the stack. There is no code of its own, so that the
- * five codes mean the same for every command. `incomplete` is 20: a person must look.
+ * `deviates` is 30: `status` changes nothing, and refuses to confirm the stack. There is no code of its own, so that
+ * the five codes mean the same for every command. `incomplete` is 20: a person must look.
  */
 export function exitCodeOf(outcome: CommandOutcome): number {
     switch (outcome) {
@@ -80,16 +91,23 @@ const words: Readonly<Record<CommandOutcome, string>> = {
     destroyed: "destroyed",
     incomplete: "STOPPED HALF WAY: run it again, or look at the evidence",
     "secrets-set": "secrets are set",
+    listed: "listed",
+    agreed: "what runs is the last committed release, and Pulumi's state agrees",
 };
 
 /** The last line of every command: outcome, release id, duration, where the evidence is. */
 export function lastLine(result: CommandResult): string {
     return [
-        `${result.stack}: ${words[result.outcome]}`,
+        `${result.stack}: ${sentence(result)}`,
         `release ${result.release ?? "none"}`,
         formatDuration(result.durationMs),
         `evidence: ${result.evidence ?? "none"}`,
     ].join(" · ");
+}
+
+function sentence({ outcome, reason }: CommandResult): string {
+    const isEmpty = outcome === "rolled-back" && reason === "no-previous";
+    return isEmpty ? "rolled back: there was no previous release, so nothing runs" : words[outcome];
 }
 
 /** A duration as a person says it: `850 ms`, `12.3 s`, `3 min 05 s`. */

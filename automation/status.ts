@@ -1,51 +1,93 @@
 /** `status`: what runs, service by service, beside what the stack records. */
 
-import { connectEngine } from "../engine/docker.ts";
+import type { LedgerState, OpenTransaction, PinRecord, QuarantineRecord } from "../rollout/ledger.ts";
 import { renderTable } from "../validation/report/summary.ts";
 import { conclude } from "./context.ts";
+import { describeOwner, type OwnerState, ownerState } from "./deployer.ts";
 import { judgeStatus, observe, type ServiceStatus } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
+import { openToLook } from "./place.ts";
 import { summaryOf } from "./recorded.ts";
-import type { CommandResult } from "./result.ts";
-import { readStackSettings } from "./stack-settings.ts";
-import { openStack } from "./workspace.ts";
+import type { CommandResult, Failure } from "./result.ts";
 
 export interface StatusResult extends CommandResult {
     readonly services: readonly ServiceStatus[];
+    /** The transaction that is open now, and what is known of who opened it; null where none is. */
+    readonly open: (OpenTransaction & { readonly owner: OwnerState }) | null;
+    readonly pin: PinRecord | null;
+    /** Releases that are refused until they are forced. */
+    readonly quarantine: readonly QuarantineRecord[];
 }
+
+type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine">;
 
 /**
  * Compares what the engine runs with what the stack records. The outcome is `as-recorded` (exit code 0) when every
- * recorded service runs healthy in the recorded revision from the recorded image, and nothing else of the stack runs; `deviates` (30)
- * otherwise; `refused` (30) when it cannot be told, as for a stack that was never deployed. Changes nothing.
+ * recorded service runs healthy in the recorded revision from the recorded image, nothing else of the stack runs, and
+ * no dead deployer has left a transaction open; `deviates` (30) otherwise; `refused` (30) when it cannot be told, as
+ * for a stack that was never deployed. Changes nothing.
  */
 export async function status(options: CommandOptions = {}): Promise<StatusResult> {
-    return conclude("status", options, { services: [] }, async (context) => {
-        const stack = await openStack(context, "refuse");
-        const { settings, engineHost } = await readStackSettings(stack);
+    const nothing: StatusExtra = { services: [], open: null, pin: null, quarantine: [] };
+    return conclude("status", options, nothing, async (context) => {
+        const { stack, settings, engine, ledger } = await openToLook(context);
         const recorded = summaryOf(await stack.outputs());
-        const observed = await observe(connectEngine(engineHost), settings.project);
-        const services = judgeStatus(recorded, observed);
-        const good = recorded !== null && services.every((service) => service.deviations.length === 0);
-        const nothingRecorded = {
-            category: "settings",
-            message: `The stack ${context.stack} records no release.`,
-            remedy: `Deploy it: npm run deploy -- --stack ${context.stack}`,
-            service: null,
-        } as const;
+        const services = judgeStatus(recorded, await observe(engine, settings.project));
+        const extra = { services, ...ledgerStatus(await ledger.state()) };
+        const failure = failureOf(context.stack, recorded !== null, extra);
+        const good = failure === null && services.every((service) => service.deviations.length === 0);
         return {
             outcome: good ? "as-recorded" : "deviates",
             release: recorded?.release ?? null,
             evidence: recorded?.evidence ?? null,
-            ...(recorded === null ? { failure: nothingRecorded } : {}),
-            extra: { services },
+            ...(failure === null ? {} : { failure }),
+            extra,
         };
     });
 }
 
+function ledgerStatus({ open, pin, quarantine }: LedgerState): Omit<StatusExtra, "services"> {
+    return {
+        open: open === undefined ? null : { ...open, owner: ownerState(open) },
+        pin: pin ?? null,
+        quarantine: Object.values(quarantine),
+    };
+}
+
+function failureOf(stack: string, isRecorded: boolean, { open }: Pick<StatusExtra, "open">): Failure | null {
+    const failure = (category: "rollback" | "settings", message: string, remedy: string): Failure => ({
+        category,
+        message,
+        remedy,
+        service: null,
+    });
+    if (open?.owner === "dead") {
+        const left = `A deployer has died and left ${describeOwner(open, open.owner)}.`;
+        return failure("rollback", left, `Run: npm run recover -- --stack ${stack}`);
+    }
+    if (isRecorded) return null;
+    return failure(
+        "settings",
+        `The stack ${stack} records no release.`,
+        `Deploy it: npm run deploy -- --stack ${stack}`,
+    );
+}
+
 /** The status as text for people. */
 export function renderStatus(result: StatusResult): string {
-    if (result.services.length === 0) return `${result.stack}: nothing runs\n`;
+    const told = [
+        ...(result.open === null ? [] : [`Open: ${describeOwner(result.open, result.open.owner)}`]),
+        ...(result.pin === null
+            ? []
+            : [
+                  `Pinned: release ${result.pin.release}, by ${result.pin.by} since ${result.pin.at}; \`npm run deploy -- --unpin\` ends it`,
+              ]),
+        ...result.quarantine.map(
+            ({ release, transaction, at }) => `Quarantined: release ${release}, undone by ${transaction} on ${at}`,
+        ),
+    ];
+    const more = told.length === 0 ? "" : `\n${told.join("\n")}\n`;
+    if (result.services.length === 0) return `${result.stack}: nothing runs\n${more}`;
     const rows = result.services.map((service) => [
         service.name,
         service.state,
@@ -55,5 +97,5 @@ export function renderStatus(result: StatusResult): string {
         service.deviations.join("; ") || "as recorded",
     ]);
     const table = renderTable([["SERVICE", "STATE", "HEALTH", "REVISION", "ADDRESS", "AGAINST THE RECORD"], ...rows]);
-    return `${table.join("\n")}\n`;
+    return `${table.join("\n")}\n${more}`;
 }

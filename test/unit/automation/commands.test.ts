@@ -5,6 +5,8 @@ import { describe, expect, test } from "@jest/globals";
 
 const main = path.resolve("automation/main.ts");
 
+const commands = ["deploy", "preview", "status", "rollback", "recover", "releases", "destroy", "secrets"];
+
 function run(...args: string[]) {
     const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
         encoding: "utf8",
@@ -18,24 +20,21 @@ describe("the command line", () => {
     test("lists every command and every exit code with --help", () => {
         const { status, stdout } = run("--help");
         expect(status).toBe(0);
-        for (const command of ["deploy", "preview", "status", "destroy", "secrets"]) {
+        for (const command of commands) {
             expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
         }
         expect(stdout).toMatch(/^ {2}10 {2}rolled back/m);
         expect(stdout).toMatch(/^ {2}64 {2}wrong usage/m);
     });
 
-    test.each(["deploy", "preview", "status", "destroy", "secrets"])(
-        "explains %s with options, examples and exit codes",
-        (command) => {
-            const { status, stdout } = run(command, "--help");
-            expect(status).toBe(0);
-            expect(stdout).toContain("--stack <name>");
-            expect(stdout).toContain("--json");
-            expect(stdout).toContain(`$ npm run ${command}`);
-            expect(stdout).toContain("Exit codes:");
-        },
-    );
+    test.each(commands)("explains %s with options, examples and exit codes", (command) => {
+        const { status, stdout } = run(command, "--help");
+        expect(status).toBe(0);
+        expect(stdout).toContain("--stack <name>");
+        expect(stdout).toContain("--json");
+        expect(stdout).toContain(`$ npm run ${command}`);
+        expect(stdout).toContain("Exit codes:");
+    });
 
     test.each([
         ["a mistyped command", ["deplyo"], "Did you mean deploy?"],

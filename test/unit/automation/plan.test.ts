@@ -32,6 +32,7 @@ const base: PreviewResult = {
     command: "preview",
     stack: "local",
     outcome: "planned",
+    reason: null,
     exitCode: 0,
     release: null,
     startedAt: "",

@@ -12,6 +12,7 @@ const result: CommandResult = {
     command: "deploy",
     stack: "local",
     outcome: "committed",
+    reason: null,
     exitCode: 0,
     release: "0123456789ab",
     startedAt: "2026-01-02T03:04:05.000Z",
@@ -29,6 +30,8 @@ describe("the outcome of a command", () => {
         ["planned", 0],
         ["as-recorded", 0],
         ["destroyed", 0],
+        ["listed", 0],
+        ["agreed", 0],
         ["secrets-set", 0],
         ["rolled-back", 10],
         ["rollback-failed", 20],
@@ -46,6 +49,11 @@ describe("the outcome of a command", () => {
         expect(lastLine({ ...result, outcome: "refused", release: null, evidence: null })).toBe(
             "local: refused before any change · release none · 1 min 05 s · evidence: none",
         );
+    });
+
+    test("a first deploy that failed does not claim that anything runs", () => {
+        expect(lastLine({ ...result, outcome: "rolled-back" })).toContain("rolled back: as it was before");
+        expect(lastLine({ ...result, outcome: "rolled-back", reason: "no-previous" })).toContain("nothing runs");
     });
 
     test("a failed rollback does not read like a good end", () => {

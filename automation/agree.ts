@@ -1,0 +1,110 @@
+/**
+ * Bringing Pulumi's state to agree with what runs: an `up` of the last committed release, or the removal of everything.
+ */
+
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { releaseVariable } from "../rollout/choose.ts";
+import type { CommandContext } from "./context.ts";
+import { Diagnostics } from "./diagnostics.ts";
+import { clearPending, eventSink, withLaterTimeline, withLock } from "./operation.ts";
+import type { Place } from "./place.ts";
+import { pulumiFailure } from "./pulumi-error.ts";
+import type { Failure } from "./result.ts";
+import { readState } from "./state.ts";
+
+/** What it took. */
+export interface Agreement {
+    /** Whether anything of the state was changed, or a lock cleared. */
+    readonly changed: boolean;
+    /** Why it does not agree; null when it does. */
+    readonly failure: Failure | null;
+}
+
+/**
+ * Brings the state to agree with the last committed release: containers that are declared and do not belong to it are
+ * deleted. Where nothing is committed, everything but data volumes is removed.
+ */
+export async function agree(context: CommandContext, place: Place): Promise<Agreement> {
+    const diagnostics = new Diagnostics();
+    let changed = false;
+    const onCleared = () => {
+        changed = true;
+    };
+    try {
+        const last = await place.ledger.lastCommit();
+        const { stack } = place;
+        changed = await withLock(context, stack, () => clearPending(context, stack), onCleared);
+        const operation =
+            last === undefined
+                ? () => removeAll(context, place, diagnostics)
+                : () => upOf(context, stack, last.release, diagnostics);
+        if (await withLaterTimeline(context, () => withLock(context, stack, operation, onCleared))) changed = true;
+        if (await removeStrays(context, place)) changed = true;
+        if (last === undefined) await place.ledger.close();
+        return { changed, failure: null };
+    } catch (error) {
+        return { changed, failure: pulumiFailure(error, diagnostics) };
+    }
+}
+
+/** @returns whether a resource was changed */
+async function upOf(
+    context: CommandContext,
+    stack: Stack,
+    release: string,
+    diagnostics: Diagnostics,
+): Promise<boolean> {
+    return await withVariables(stack, { [releaseVariable]: release }, async () => {
+        const { summary } = await stack.up({ onEvent: eventSink(context, diagnostics) });
+        return Object.keys(summary.resourceChanges ?? {}).some((op) => op !== "same" && op !== "read");
+    });
+}
+
+async function removeAll(context: CommandContext, place: Place, diagnostics: Diagnostics): Promise<boolean> {
+    const { resources } = await readState(place.stack);
+    if (resources > 0) {
+        context.note("There is no release to go back to: everything but data volumes is removed.");
+        await place.stack.destroy({ onEvent: eventSink(context, diagnostics) });
+    }
+    return resources > 0;
+}
+
+/** Runs an operation with variables in the environment of Pulumi and its program. */
+export async function withVariables<T>(
+    stack: Stack,
+    variables: Readonly<Record<string, string>>,
+    operation: () => Promise<T>,
+): Promise<T> {
+    const { envVars } = stack.workspace;
+    stack.workspace.envVars = { ...envVars, ...variables };
+    try {
+        return await operation();
+    } finally {
+        stack.workspace.envVars = envVars;
+    }
+}
+
+/**
+ * Removes containers of the stack that do not run and that neither the last commit nor the state knows: a CLI that was
+ * killed while it created them has written down nothing of them. @returns whether there were any
+ */
+export async function removeStrays(context: CommandContext, place: Place): Promise<boolean> {
+    const { engine, ledger, settings, stack } = place;
+    if ((await ledger.current()) !== undefined) return false;
+    const last = await ledger.lastCommit();
+    const kept = new Set([last?.edge, ...Object.values(last?.containers ?? {})].map((container) => container?.name));
+    const suspects = (await engine.list({ "plumbline.project": settings.project })).filter(
+        ({ name, state, labels }) =>
+            labels["plumbline.service"] !== undefined &&
+            (state === "created" || state === "exited" || state === "dead") &&
+            !kept.has(name),
+    );
+    if (suspects.length === 0) return false;
+    const { containers } = await readState(stack);
+    const strays = suspects.filter(({ id }) => !containers.has(id));
+    for (const { id, name } of strays) {
+        context.note(`${name} was created by a deployer that was killed, and is removed.`);
+        await engine.remove(id);
+    }
+    return strays.length > 0;
+}

@@ -1,0 +1,229 @@
+/**
+ * One `pulumi up` as a transaction: run, then judged by the ledger, and Pulumi's state brought to agree. For `deploy`
+ * and `rollback`.
+ */
+
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import type { Stack, UpResult } from "@pulumi/pulumi/automation/index.js";
+import type { RolloutOutcome } from "../rollout/outcome.ts";
+import { timelinePath } from "../rollout/timeline.ts";
+import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
+import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
+import { endOpenTransaction } from "./abandoned.ts";
+import { type Agreement, agree, removeStrays, withVariables } from "./agree.ts";
+import type { CommandContext, Ending } from "./context.ts";
+import { eventSink, withLock, withTimeline } from "./operation.ts";
+import type { Place } from "./place.ts";
+import { pulumiFailure } from "./pulumi-error.ts";
+import { summaryOf } from "./recorded.ts";
+import { recordedFailure } from "./recorded-failure.ts";
+import type { Failure } from "./result.ts";
+
+/** What `deploy` and `rollback` report besides the outcome. */
+export interface TransactExtra {
+    /** The rollout that this command ran, or else the one that the stack's outputs record; null when there was none. */
+    readonly summary: RolloutOutcome | null;
+    /** Resources by what was done with them, as in `{ create: 12, same: 3 }`. */
+    readonly changes: Readonly<Record<string, number>>;
+}
+
+export const nothingDone: TransactExtra = { summary: null, changes: {} };
+
+export interface TransactOptions {
+    readonly refresh: boolean;
+    /** Variables that the program reads: which release is wanted, and whether it is forced. */
+    readonly variables: Readonly<Record<string, string>>;
+}
+
+interface Attempt {
+    /** What Pulumi answered; undefined when it failed. */
+    readonly result: UpResult | undefined;
+    readonly error: unknown;
+    /** The transaction that began; undefined when none did. */
+    readonly transaction: string | undefined;
+    /** Whether any resource was changed. */
+    readonly acted: boolean;
+}
+
+/**
+ * Runs the update and tells how it ended. What decides is the ledger's commit record for the transaction, not how
+ * Pulumi ended.
+ * @throws what Pulumi threw when no transaction began; what it had declared by then is deleted again
+ */
+export async function transact(
+    context: CommandContext,
+    place: Place,
+    options: TransactOptions,
+): Promise<Ending<TransactExtra>> {
+    const { stack } = place;
+    const attempt = await withVariables(stack, options.variables, () => attemptUp(context, stack, options.refresh));
+    const transaction = attempt.transaction ?? (await openedBy(context, place));
+    if (transaction === undefined) {
+        if (attempt.result !== undefined) return await unchanged(context, place, attempt.result);
+        if (attempt.acted) tellDisagreement(context, await agree(context, place));
+        throw attempt.error;
+    }
+    try {
+        const ended = await endOpenTransaction(context, place, { own: transaction });
+        const { committed, last } = await verdictOf(place, transaction);
+        if (committed) return await forward(context, place, attempt, transaction);
+        const record = await readOutcome(context, transaction);
+        if (ended?.outcome === "rollback-failed" || record === undefined || record.outcome === "rollback-failed") {
+            return failedEnding(context, attempt, record, ended?.error ?? null);
+        }
+        return await backward(context, place, attempt, record, last);
+    } catch (error) {
+        const failure = pulumiFailure(error, context.diagnostics);
+        const remedy = `Run: npm run recover -- --stack ${context.stack}`;
+        const evidence = timelinePath(context.stack);
+        return { outcome: "incomplete", release: null, evidence, failure: { ...failure, remedy }, extra: nothingDone };
+    }
+}
+
+async function attemptUp(context: CommandContext, stack: Stack, refresh: boolean): Promise<Attempt> {
+    let transaction: string | undefined;
+    let acted = false;
+    const sink = eventSink(context);
+    try {
+        const result = await withTimeline(
+            context,
+            () =>
+                withLock(context, stack, () =>
+                    stack.up({
+                        refresh,
+                        signal: context.signal,
+                        onEvent(event) {
+                            const { op, type } = event.resOutputsEvent?.metadata ?? {};
+                            if (op !== undefined && op !== "same" && !/^(pulumi|plumbline):/.test(type ?? ""))
+                                acted = true;
+                            sink(event);
+                        },
+                    }),
+                ),
+            (begun) => {
+                transaction = begun;
+            },
+        );
+        return { result, error: undefined, transaction, acted };
+    } catch (error) {
+        return { result: undefined, error, transaction, acted };
+    }
+}
+
+/** A transaction of this command that was killed before its timeline began. */
+async function openedBy(context: CommandContext, { ledger }: Place): Promise<string | undefined> {
+    const open = await ledger.current().catch(() => undefined);
+    return open !== undefined && open.since >= context.startedAt ? open.transaction : undefined;
+}
+
+async function verdictOf(
+    { ledger }: Place,
+    transaction: string,
+): Promise<{ readonly committed: boolean; readonly last: string | undefined }> {
+    const commits = await ledger.commits();
+    const committed = commits.some((commit) => commit.transaction === transaction);
+    return { committed, last: (await ledger.lastCommit())?.release };
+}
+
+async function unchanged(context: CommandContext, place: Place, result: UpResult): Promise<Ending<TransactExtra>> {
+    await removeStrays(context, place);
+    const summary = summaryOf(result.outputs);
+    if (summary === null) context.note("The stack's output `summary` is missing or not complete.");
+    return {
+        outcome: "unchanged",
+        release: summary?.release ?? null,
+        evidence: summary?.evidence ?? null,
+        extra: { summary, changes: result.summary.resourceChanges ?? {} },
+    };
+}
+
+/** The release is committed: the outcome is good, whatever became of Pulumi afterwards (F16). */
+async function forward(
+    context: CommandContext,
+    place: Place,
+    attempt: Attempt,
+    transaction: string,
+): Promise<Ending<TransactExtra>> {
+    const record = await readOutcome(context, transaction);
+    const recorded = rolloutOutcomeSchema.safeParse(record).data ?? null;
+    if (attempt.result === undefined) {
+        const failure = pulumiFailure(attempt.error, context.diagnostics);
+        context.note(`The release is committed, but Pulumi failed afterwards: ${failure.message}`);
+        tellDisagreement(context, await agree(context, place));
+    } else {
+        await removeStrays(context, place);
+    }
+    const summary = (attempt.result === undefined ? null : summaryOf(attempt.result.outputs)) ?? recorded;
+    if (recorded !== null && attempt.result === undefined) await writeDeploymentReport(context.projectDir, recorded);
+    return {
+        outcome: "committed",
+        release: summary?.release ?? (await place.ledger.lastCommit())?.release ?? null,
+        evidence: summary?.evidence ?? null,
+        extra: { summary, changes: attempt.result?.summary.resourceChanges ?? {} },
+    };
+}
+
+/** Everything was put back, proven: now the plan becomes empty too. */
+async function backward(
+    context: CommandContext,
+    place: Place,
+    attempt: Attempt,
+    record: OutcomeRecord,
+    last: string | undefined,
+): Promise<Ending<TransactExtra>> {
+    const summary = rolloutOutcomeSchema.safeParse(record).data ?? null;
+    if (summary !== null) await writeDeploymentReport(context.projectDir, summary);
+    const failure = recordedFailure(record.error) ?? failureOf(context, attempt);
+    const ending = { release: last ?? null, evidence: record.evidence, extra: { ...nothingDone, summary } };
+    const agreement = await agree(context, place);
+    tellDisagreement(context, agreement);
+    if (agreement.failure !== null && agreement.failure.category !== "pulumi") {
+        // The release to which the stack was put back cannot be run again as it was committed: no one may rely on it (F2).
+        return { ...ending, outcome: "rollback-failed", failure: agreement.failure };
+    }
+    const reason = last === undefined ? ({ reason: "no-previous" } as const) : {};
+    return { ...ending, outcome: "rolled-back", failure, ...reason };
+}
+
+function failedEnding(
+    context: CommandContext,
+    attempt: Attempt,
+    record: OutcomeRecord | undefined,
+    error: string | null,
+): Ending<TransactExtra> {
+    const failure = recordedFailure(record?.error ?? error) ?? failureOf(context, attempt);
+    const summary = rolloutOutcomeSchema.safeParse(record).data ?? null;
+    return {
+        outcome: "rollback-failed",
+        release: record?.release ?? null,
+        evidence: record?.evidence ?? timelinePath(context.stack),
+        failure: { ...failure, remedy: failure.remedy ?? `Run: npm run recover -- --stack ${context.stack}` },
+        extra: { ...nothingDone, summary },
+    };
+}
+
+function failureOf(context: CommandContext, attempt: Attempt): Failure {
+    const message = "The rollout ended without a commit, although Pulumi says that all went well.";
+    return attempt.error === undefined
+        ? { category: "rollback", message, remedy: null, service: null }
+        : pulumiFailure(attempt.error, context.diagnostics);
+}
+
+function tellDisagreement(context: CommandContext, { failure }: Agreement): void {
+    if (failure === null) return;
+    context.note(
+        `Pulumi's state does not agree with what runs: ${failure.message} Mend it with: npm run recover -- --stack ${context.stack}`,
+    );
+}
+
+/** How a transaction ended, as its evidence on this machine tells; undefined where there is none. */
+async function readOutcome(context: CommandContext, transaction: string): Promise<OutcomeRecord | undefined> {
+    const file = path.join(context.projectDir, reportFolder(context.stack), "outcome.json");
+    const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+    });
+    const record = text === undefined ? undefined : outcomeRecordSchema.parse(JSON.parse(text));
+    return record?.transaction === transaction ? record : undefined;
+}
