@@ -48,13 +48,6 @@ export interface CommitRecord extends Placement {
     readonly forced: boolean;
 }
 
-/** Stands in the place of a commit when the stack was destroyed: from there on there is nothing to go back to. */
-interface DestroyRecord {
-    readonly sequence: number;
-    readonly destroyed: true;
-    readonly at: string;
-}
-
 /** A release that was undone; refused until forced. */
 export interface QuarantineRecord {
     readonly release: string;
@@ -222,8 +215,8 @@ export class Ledger {
             .filter((name) => commitName.test(name))
             .sort()
             .reverse();
-        const records = await Promise.all(names.map((name) => this.#read<CommitRecord | DestroyRecord>(name)));
-        return records.flatMap((record) => (record === undefined || "destroyed" in record ? [] : [record]));
+        const records = await Promise.all(names.map((name) => this.#read<CommitRecord>(name)));
+        return records.flatMap((record) => (record === undefined ? [] : [record]));
     }
 
     /** A release that a transaction has named before, by its id, as the text that was recorded. */
@@ -294,14 +287,15 @@ export class Ledger {
     }
 
     async #newestCommit(names: readonly string[]): Promise<CommitRecord | undefined> {
-        const newest = newestCommitFile(names);
-        const record = newest === undefined ? undefined : await this.#read<CommitRecord | DestroyRecord>(newest);
-        return record === undefined || "destroyed" in record ? undefined : record;
-    }
-
-    async #nextSequence(): Promise<number> {
-        const newest = newestCommitFile(await this.#names());
-        return newest === undefined ? 1 : Number(commitName.exec(newest)?.[1]) + 1;
+        const newest = names
+            .filter((name) => commitName.test(name))
+            .sort()
+            .at(-1);
+        if (newest === undefined) return undefined;
+        const destroyed = await this.#read<{ readonly sequence: number }>("destroyed.json");
+        return Number(commitName.exec(newest)?.[1]) === destroyed?.sequence
+            ? undefined
+            : this.#read<CommitRecord>(newest);
     }
 
     async #write(name: string, content: string): Promise<void> {
@@ -360,17 +354,6 @@ export function busy(project: string, other: OpenTransaction): PlumblineError {
         `${project}: transaction ${other.transaction} of ${who} has been under way since ${other.since}`,
         { remedy: "wait until it has ended; if it never will, run `npm run recover`" },
     );
-}
-
-function commitFile(sequence: number): string {
-    return `commit-${String(sequence).padStart(6, "0")}.json`;
-}
-
-function newestCommitFile(names: readonly string[]): string | undefined {
-    return names
-        .filter((name) => commitName.test(name))
-        .sort()
-        .at(-1);
 }
 
 const prefix = "plumbline.transaction.";

@@ -6,6 +6,7 @@ import { describeError } from "../release/errors.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
 import { saveFailure } from "./evidence.ts";
+import { assertParentLives } from "./fence.ts";
 import { startGuard } from "./guard-process.ts";
 import { busy, type CommitRecord, type OpenTransaction, TransactionLost } from "./ledger.ts";
 import type { RolloutOutcome, ServiceOutcome } from "./outcome.ts";
@@ -30,16 +31,15 @@ export async function performRollout(
     now: () => Date = () => new Date(),
 ): Promise<RolloutOutcome> {
     const { release } = request;
-    const session = new Session(request, newTransactionId(now()), now);
+    const transaction = newTransactionId(now());
+    const session = new Session(request, transaction, now, undefined, () => assertParentLives(transaction));
     const { engine, ledger } = session;
     await ledger.open();
     const open = await begin(session, request);
     const last = await ledger.lastCommit();
     const guard = startGuard(request, open);
-    const parent = process.ppid;
     const mayAct = async () => {
-        // The provider lives on when the CLI is killed; what it does then nobody would record.
-        if (process.ppid !== parent) throw new TransactionLost(open.transaction);
+        assertParentLives(open.transaction);
         await ledger.assertHeld(open);
     };
     const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };

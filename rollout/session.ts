@@ -9,7 +9,8 @@ import { redactor } from "../release/redact.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import type { RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
-import { type CommitRecord, Ledger, type OpenTransaction, type Placement } from "./ledger.ts";
+import { fenced } from "./fence.ts";
+import { type CommitRecord, Ledger, type OpenTransaction, type Placement, TransactionLost } from "./ledger.ts";
 import type { Outcome, RolloutOutcome, ServiceOutcome } from "./outcome.ts";
 import { writeLastOutcome } from "./outcome-file.ts";
 import { putAllDown, putBack } from "./put-back.ts";
@@ -49,11 +50,13 @@ export class Session {
     #logs: StartupLogs | undefined;
     #previous: string | null = null;
 
+    /** @param mayAct asked before every act; throws when nothing more may be done. @default everything may */
     constructor(
         request: RolloutRequest,
         transaction: string,
         now: () => Date,
         echo: (line: string) => void = (line) => console.log(line),
+        mayAct: () => void = () => undefined,
     ) {
         this.#echo = echo;
         this.request = request;
@@ -61,7 +64,7 @@ export class Session {
         this.transaction = transaction;
         this.now = now;
         this.startedAt = now().toISOString();
-        this.engine = connectEngine(request.engineHost, request.release.network);
+        this.engine = fenced(connectEngine(request.engineHost, request.release.network), mayAct);
         this.ledger = new Ledger(this.engine, request.release.project, request.release.edge.image.reference);
         this.evidence = path.join(reportsFolder(request.release.stack), transaction);
         const values = [request.secrets, request.previousSecrets ?? {}].map(redactor);
@@ -146,6 +149,8 @@ export class Session {
             );
             return undefined;
         } catch (error) {
+            // Whoever has the transaction now says what becomes of it.
+            if (error instanceof TransactionLost) throw error;
             const message = this.redact(describeError(error));
             timeline.record({ event: "undo-failed", message });
             return message;

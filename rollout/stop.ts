@@ -41,7 +41,6 @@ export async function stopRelease(
     }
     await engine.stop(request.edge.name, edgeSeconds);
     timeline.record({ event: "step-done", service: "edge", step: "stop", message: "stopped edge" });
-    if ((await ledger.lastCommit()) !== undefined) await ledger.recordDestroyed(now().toISOString());
     await ledger.close();
 }
 
