@@ -9,6 +9,7 @@
 import { hostname, userInfo } from "node:os";
 import type { ContainerSummary, Engine } from "../engine/docker.ts";
 import { statusOf } from "../engine/docker-errors.ts";
+import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import { processStartTime } from "./process.ts";
@@ -75,6 +76,9 @@ export interface LedgerState {
 }
 
 const folder = "/ledger";
+/** Longest time in milliseconds that the engine takes to show a container that another deployer creates. */
+const creationMs = 30_000;
+const askEveryMs = 100;
 const commitName = /^commit-(\d{6})\.json$/;
 const quarantineName = /^quarantine-([0-9a-f]+)\.json$/;
 
@@ -227,8 +231,7 @@ export class Ledger {
 
     /** The same, parsed. */
     async release(id: string): Promise<Release | undefined> {
-        const text = await this.releaseText(id);
-        return text === undefined ? undefined : (JSON.parse(text) as Release);
+        return (await this.#isReadable()) ? this.#read<Release>(`release-${id}.json`) : undefined;
     }
 
     /** Refuses a release from now on, until it is forced. */
@@ -322,18 +325,23 @@ export class Ledger {
 
     /** Creates a container by a name that only one can have. False when it is there already. */
     async #createOnce(name: string, role: string, labels: Record<string, string>): Promise<boolean> {
-        try {
-            await this.#engine.create({
-                name,
-                image: this.#image,
-                labels: { "plumbline.project": this.#project, "plumbline.role": role, ...labels },
-                mounts: [{ volume: this.volume, target: folder }],
-            });
-            return true;
-        } catch (error) {
-            const conflict = error instanceof PlumblineError && statusOf(error.cause) === 409;
-            if (conflict && (await this.#engine.inspect(name)) !== undefined) return false;
-            throw error;
+        const end = performance.now() + creationMs;
+        for (;;) {
+            try {
+                await this.#engine.create({
+                    name,
+                    image: this.#image,
+                    labels: { "plumbline.project": this.#project, "plumbline.role": role, ...labels },
+                    mounts: [{ volume: this.volume, target: folder }],
+                });
+                return true;
+            } catch (error) {
+                if (!(error instanceof PlumblineError) || statusOf(error.cause) !== 409) throw error;
+                if ((await this.#engine.inspect(name)) !== undefined) return false;
+                // The engine keeps a name from the beginning of a creation on, and shows the container at its end.
+                if (performance.now() > end) throw error;
+                await sleep(askEveryMs);
+            }
         }
     }
 }
