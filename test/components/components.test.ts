@@ -92,9 +92,9 @@ describe("images", () => {
         expect(build.inputs.environment).toEqual({ PLUMBLINE_BUILD: "" });
     });
 
-    test("are built with tag, file, digest, target and arguments, each a word of the shell", () => {
+    test("are built with reference, file, digest, target and arguments, each a word of the shell", () => {
         expect(buildCommand(image)).toBe(
-            "sh components/build-image.sh --tag plumbline/api:3f9c1a2b4d5e --file services/api/Dockerfile" +
+            "sh components/build-image.sh plumbline/api:3f9c1a2b4d5e --file services/api/Dockerfile" +
                 " --label plumbline.source=3f9c1a2b4d5e00 services/api",
         );
         const odd = {
@@ -104,7 +104,7 @@ describe("images", () => {
             args: { A: "it's $HOME", B: "`id`; x", C: "" },
         };
         expect(buildCommand(odd)).toBe(
-            "sh components/build-image.sh --tag plumbline/api:3f9c1a2b4d5e --file services/api/Dockerfile" +
+            "sh components/build-image.sh plumbline/api:3f9c1a2b4d5e --file services/api/Dockerfile" +
                 " --label plumbline.source=3f9c1a2b4d5e00 --target final" +
                 " --build-arg 'A=it'\\''s $HOME' --build-arg 'B=`id`; x' --build-arg C= 'my services/api'",
         );

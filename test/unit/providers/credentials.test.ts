@@ -2,6 +2,7 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import { provider } from "../../../providers/credentials.provider.ts";
+import { secretVersions } from "../../../release/secrets.ts";
 import type { SecretSource } from "../../../release/types.ts";
 
 const sources: Record<string, SecretSource> = {
@@ -10,16 +11,28 @@ const sources: Record<string, SecretSource> = {
     ANON_KEY: { type: "jwt", role: "anon", signedWith: "JWT_SECRET" },
     SERVICE_ROLE_KEY: { type: "jwt", role: "service_role", signedWith: "JWT_SECRET" },
 };
-const inputs = { sources, given: {}, version: 1 };
 
 type Inputs = Parameters<typeof provider.create>[0];
 type Outputs = Awaited<ReturnType<typeof provider.create>>["outs"];
 
-const created = async (change: Partial<Inputs> = {}): Promise<Outputs> =>
-    (await provider.create({ ...inputs, ...change })).outs;
+/** What a test changes; `version` is the number of the stack's generated credentials. */
+interface Change extends Partial<Inputs> {
+    readonly version?: number;
+}
 
-const updated = async (olds: Outputs, change: Partial<Inputs>): Promise<Record<string, string>> =>
-    (await provider.update("credentials", olds, { ...inputs, ...change })).outs.values;
+/** The inputs as the program gives them: the versions follow from the rest, as in a release. */
+function inputsOf({ version = 1, ...change }: Change = {}): Inputs {
+    const own = { sources, given: {}, ...change };
+    return { versions: secretVersions(own.sources, own.given, "local", version), ...own };
+}
+
+const created = async (change: Change = {}): Promise<Outputs> => (await provider.create(inputsOf(change))).outs;
+
+const updatedAll = async (olds: Outputs, change: Change): Promise<Outputs> =>
+    (await provider.update("credentials", olds, inputsOf(change))).outs;
+
+const updated = async (olds: Outputs, change: Change): Promise<Record<string, string>> =>
+    (await updatedAll(olds, change)).values;
 
 /** The claims of a key whose signature is right. */
 function claimsOf(token: string | undefined, secret: string | undefined): Record<string, unknown> {
@@ -80,7 +93,7 @@ describe("credentials", () => {
         const olds = await created();
         expect((await created({ given })).values.DB_PASSWORD).toBe("given-by-a-person");
         expect(await updated(olds, { given })).toEqual({ ...olds.values, ...given });
-        expect((await updated({ ...olds, version: 0 }, { given })).DB_PASSWORD).toBe("given-by-a-person");
+        expect((await updated(await created({ version: 2 }), { given })).DB_PASSWORD).toBe("given-by-a-person");
     });
 
     test("that are keys follow a signing secret that is given, unless they are given themselves", async () => {
@@ -99,11 +112,12 @@ describe("credentials", () => {
 
     test("that are signed with a secret nobody declares are refused by name", async () => {
         const broken: Record<string, SecretSource> = { ANON_KEY: { type: "jwt", role: "anon", signedWith: "NOBODY" } };
-        await expect(created({ sources: broken })).rejects.toThrow(/ANON_KEY is signed with NOBODY/);
+        await expect(created({ sources: broken, versions: {} })).rejects.toThrow(/ANON_KEY is signed with NOBODY/);
     });
 
     test("do not change on the way through check, read and delete", async () => {
         const olds = await created();
+        const inputs = inputsOf();
         expect(await provider.check(inputs, inputs)).toEqual({ inputs });
         expect(await provider.read("credentials", olds)).toEqual({ id: "credentials", props: olds });
         expect(await provider.delete("credentials", olds)).toBeUndefined();
@@ -116,9 +130,68 @@ describe("credentials", () => {
     });
 });
 
+describe("the values of a release that is put back", () => {
+    test("are those that it ran with, keys included, also after the version was raised [R95]", async () => {
+        const first = await created();
+        const second = await updatedAll(first, { version: 2 });
+        expect(second.values).not.toEqual(first.values);
+        expect(await updated(second, { version: 1 })).toEqual(first.values);
+        const third = await updatedAll(await updatedAll(second, { version: 1 }), { version: 2 });
+        expect(third.values).toEqual(second.values);
+    });
+
+    test("are those that it ran with, also when another value is given by now", async () => {
+        const first = await created();
+        const given = { DB_PASSWORD: "given-by-a-person" };
+        const second = await updatedAll(first, { given });
+        const { versions } = first;
+        expect(await updated(second, { given, versions })).toEqual(first.values);
+    });
+
+    test("are the given ones too, when nobody gives them any more", async () => {
+        const first = await created({ given: { DB_PASSWORD: "given-by-a-person" } });
+        const second = await updatedAll(first, {});
+        expect(second.values.DB_PASSWORD).not.toBe("given-by-a-person");
+        expect(await updated(second, { versions: first.versions })).toEqual(first.values);
+    });
+
+    test("are those of a secret that was not declared for a while", async () => {
+        const first = await created();
+        const { DB_PASSWORD: _, ...rest } = sources;
+        const without = await updatedAll(first, { sources: rest });
+        expect(Object.keys(without.values)).not.toContain("DB_PASSWORD");
+        expect(await updated(without, {})).toEqual(first.values);
+    });
+
+    test("are remembered for the last ten versions and no longer, the present one always", async () => {
+        const first = await created();
+        let outs = first;
+        for (let version = 2; version <= 11; version += 1) outs = await updatedAll(outs, { version });
+        const versionsOf = (name: string) => Object.keys(outs.known[name] ?? {});
+        expect(versionsOf("DB_PASSWORD")).toEqual(Array.from({ length: 10 }, (_, index) => `g${index + 2}`));
+        for (const name of Object.keys(sources)) {
+            expect([name, versionsOf(name).length]).toEqual([name, 10]);
+            expect(outs.known[name]?.[outs.versions[name] ?? ""]).toBe(outs.values[name]);
+        }
+        expect((await updated(outs, { version: 1 })).DB_PASSWORD).not.toBe(first.values.DB_PASSWORD);
+        // What was used last is forgotten last, even when it is an old version.
+        outs = await updatedAll(await updatedAll(outs, { version: 2 }), { version: 12 });
+        expect(versionsOf("DB_PASSWORD")).toContain("g2");
+        expect(versionsOf("DB_PASSWORD")).not.toContain("g3");
+    });
+
+    test("that are keys fit the signing secret of the same release", async () => {
+        const first = await created();
+        const second = await updatedAll(first, { version: 2 });
+        const back = await updated(second, { version: 1 });
+        expect(claimsOf(back.ANON_KEY, first.values.JWT_SECRET)).toMatchObject({ role: "anon" });
+        expect(() => claimsOf(back.ANON_KEY, second.values.JWT_SECRET)).toThrow("the signature is wrong");
+    });
+});
+
 describe("the plan of credentials", () => {
-    const changes = async (olds: Outputs, news: Partial<Inputs>) =>
-        (await provider.diff("credentials", olds, { ...inputs, ...news })).changes;
+    const changes = async (olds: Outputs, news: Change) =>
+        (await provider.diff("credentials", olds, inputsOf(news))).changes;
 
     test("shows no change when nothing has changed, in whatever order it stands", async () => {
         const olds = await created();
@@ -127,7 +200,7 @@ describe("the plan of credentials", () => {
         expect(await changes(olds, { sources: reversed })).toBe(false);
     });
 
-    const seeded: readonly [string, Partial<Inputs>][] = [
+    const seeded: readonly [string, Change][] = [
         ["the version is raised", { version: 2 }],
         ["a secret is added", { sources: { ...sources, NEW: { type: "generate", length: 12 } } }],
         ["a length is changed", { sources: { ...sources, DB_PASSWORD: { type: "generate", length: 33 } } }],
@@ -138,7 +211,7 @@ describe("the plan of credentials", () => {
         ["a value is given", { given: { DB_PASSWORD: "given-by-a-person" } }],
     ];
     test.each(seeded)("shows a change when %s, and never a replacement", async (_, news) => {
-        const result = await provider.diff("credentials", await created(), { ...inputs, ...news });
+        const result = await provider.diff("credentials", await created(), inputsOf(news));
         expect(result).toEqual({ changes: true, deleteBeforeReplace: false });
     });
 });

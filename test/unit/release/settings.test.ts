@@ -32,6 +32,8 @@ describe("defaults", () => {
             validationDays: 30,
             rollbackDays: 90,
         });
+        expect(settings.performance).toEqual({ responseTimeMs: 1000, throughputRps: 10, errorRatePercent: 5 });
+        expect(settings.rollout).toMatchObject({ healthFailures: 5, acceptWeaker: [] });
         expect(settings).toMatchObject({ project: "insurance_navigator", bindAddress: "127.0.0.1", drainSeconds: 30 });
     });
 
@@ -103,6 +105,13 @@ describe("a wrong key or value", () => {
         ["health", '{"backoffFactor":0.5}'],
         ["network", '{"retries":"3"}'],
         ["credentialsVersion", "0"],
+        ["rollout", '{"bakeSeconds":-1}'],
+        ["rollout", '{"bakeIntervalSeconds":0}'],
+        ["rollout", '{"healthFailures":0}'],
+        ["rollout", '{"acceptWeaker":"api"}'],
+        ["performance", '{"responseTimeMs":0}'],
+        ["performance", '{"throughputRps":0}'],
+        ["performance", '{"errorRatePercent":101}'],
         ["reports", '{"healthDays":0}'],
         ["variables", '["A=1"]'],
         ["variables", '{"A B":"1"}'],
@@ -141,6 +150,20 @@ describe("contradictions", () => {
         expect(problemsOf("local", { bindAddress: "0.0.0.0" })).toContain("published on this machine only");
         expect(parseSettings("local", { bindAddress: "127.0.0.2" }).bindAddress).toBe("127.0.0.2");
         expect(parseSettings("production", { bindAddress: "0.0.0.0" }).bindAddress).toBe("0.0.0.0");
+    });
+
+    test("a bake that is shorter than the looks that could undo it is refused, unless there is none", () => {
+        const rollout = (text: string) => ({ rollout: text });
+        const short = problemsOf("local", rollout('{"bakeSeconds":2,"bakeIntervalSeconds":0.5,"healthFailures":5}'));
+        expect(short).toContain("plumbline:rollout.bakeSeconds is 2: it must hold 5 intervals of 0.5 s, or be 0");
+        expect(problemsOf("staging", rollout('{"bakeIntervalSeconds":20}'))).toContain("hold 5 intervals of 20 s");
+        expect(problemsOf("production", rollout('{"healthFailures":31}'))).toContain("hold 31 intervals of 10 s");
+        for (const just of ['{"bakeSeconds":2.5,"bakeIntervalSeconds":0.5}', '{"bakeSeconds":0}'])
+            expect(parseSettings("local", rollout(just)).rollout.healthFailures).toBe(5);
+    });
+
+    test("the defaults of no stack contradict each other", () => {
+        for (const stack of stackNames) expect(parseSettings(stack, {}).rollout.healthFailures).toBe(5);
     });
 
     test("a variable that is also a secret is refused", () => {

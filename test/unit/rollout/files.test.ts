@@ -73,6 +73,19 @@ describe("the timeline", () => {
         expect(linesOf(timelinePath("staging")).map(({ message }) => message)).toEqual(["staging"]);
     });
 
+    test("goes on for the same transaction, as when it is recovered after a kill", () => {
+        new Timeline("local", "tx-1", { now }).record({ event: "note", message: "before the kill" });
+        new Timeline("local", "tx-1", { now }).record({ event: "note", message: "recovered" });
+        expect(linesOf(timelinePath("local")).map(({ message }) => message)).toEqual(["before the kill", "recovered"]);
+    });
+
+    test("is begun anew over one that was cut off in its first line", () => {
+        mkdirSync(reportsFolder("local"), { recursive: true });
+        writeFileSync(timelinePath("local"), '{"at":"2026-11-24T17:5');
+        new Timeline("local", "tx-1", { now }).record({ event: "note", message: "whole" });
+        expect(linesOf(timelinePath("local")).map(({ message }) => message)).toEqual(["whole"]);
+    });
+
     test("holds no secret, neither in the file nor on the screen", () => {
         const screen: string[] = [];
         const redact = redactor({ REDIS_PASSWORD: "correct-horse-battery" });

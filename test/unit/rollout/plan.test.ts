@@ -2,7 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { connectEngine } from "../../../engine/docker.ts";
 import { EdgeControl } from "../../../engine/edge/edge.ts";
-import type { Dependency, ServiceRelease } from "../../../release/types.ts";
+import type { Dependency, Release, ServiceRelease } from "../../../release/types.ts";
 import type { RolloutContext } from "../../../rollout/context.ts";
 import { planSteps } from "../../../rollout/plan.ts";
 import { inOrder } from "../../../rollout/runner.ts";
@@ -13,11 +13,18 @@ import { declaredAll, declaredEdge, sampleRelease, sampleService, sampleServices
 // Planning only makes the steps, so no call ever goes to this address.
 const engine = connectEngine("unix:///nowhere/docker.sock");
 
+const names5 = ["postgres", "redis", "storage", "api", "worker"];
+
+interface Options {
+    readonly services?: readonly ServiceRelease[];
+    readonly removed?: readonly string[];
+    readonly previousEdges?: readonly string[];
+    /** The release that ran before. @default none */
+    readonly previous?: Release;
+}
+
 /** Plans a change of each service by its name; what is not named is kept. */
-function plan(
-    changes: Readonly<Record<string, "start" | "replace">>,
-    options: { services?: readonly ServiceRelease[]; removed?: readonly string[] } = {},
-) {
+function plan(changes: Readonly<Record<string, "start" | "replace">>, options: Options = {}) {
     const release = sampleRelease(options.services ?? sampleServices());
     const context = {
         engine,
@@ -33,16 +40,36 @@ function plan(
             return change === "replace" ? { change, service, previous: `${service.name}-old` } : { change, service };
         }),
         removed: (options.removed ?? []).map((service) => ({ service, container: `${service}-old` })),
-        previousEdges: [],
+        previousEdges: options.previousEdges ?? [],
     };
-    const steps = planSteps(context, situation, undefined);
+    const steps = planSteps(context, situation, options.previous);
     inOrder(steps); // Throws when the steps cannot be ordered.
+    const names = steps.map(({ name }) => name);
     return {
-        names: steps.map(({ name }) => name),
+        names,
         /** Whether one step is sure to be done before the other begins. */
         precedes: (first: string, second: string) => ancestors(steps, second).has(first),
+        /** The steps that are not sure to be done when this one begins. */
+        besides: (name: string) => names.filter((other) => other !== name && !ancestors(steps, name).has(other)),
     };
 }
+
+/**
+ * The whole plan around the steps that change something, in the order of the services: the gate and the edge before, the
+ * proof of the rest after. The buckets are compared each time, also where their service is kept.
+ */
+const around = (steps: readonly string[], kept: readonly string[], before: readonly string[] = []) => [
+    "security gate",
+    "edge",
+    ...before,
+    "buckets of storage",
+    ...steps,
+    "edge without what was removed",
+    ...kept.map((name) => `prove ${name}`),
+    "smoke test",
+    "healthchecks of the engine",
+];
+const without = (...changed: readonly string[]) => names5.filter((name) => !changed.includes(name));
 
 function ancestors(steps: readonly Step[], name: string): Set<string> {
     const own = steps.find((step) => step.name === name);
@@ -60,25 +87,22 @@ const replaceAll = {
 } as const;
 
 describe("the first deployment", () => {
-    const { names, precedes } = plan(startAll);
+    const { names, precedes, besides } = plan(startAll);
 
     test("starts and proves each service, makes the buckets, and ends in the smoke test [R07] [R20]", () => {
-        expect([...names].sort()).toEqual(
-            [
-                "edge",
-                ...["postgres", "redis", "storage", "api", "worker"].flatMap((name) => [
-                    `start ${name}`,
-                    `prove ${name}`,
-                ]),
-                "buckets of storage",
-                "smoke test",
-            ].sort(),
-        );
-        expect(names.at(-1)).toBe("smoke test");
+        const started = names5.flatMap((name) => [`start ${name}`, `prove ${name}`]);
+        expect([...names].sort()).toEqual(around(started, []).sort());
+        expect(names.slice(-2)).toEqual(["smoke test", "healthchecks of the engine"]);
     });
 
-    test("has the edge first, since every service is reached through it", () => {
-        for (const name of names) if (name !== "edge") expect([name, precedes("edge", name)]).toEqual([name, true]);
+    test("has the security gate first, then the edge, since every service is reached through it", () => {
+        expect(precedes("security gate", "edge")).toBe(true);
+        for (const name of names.slice(2)) expect([name, precedes("edge", name)]).toEqual([name, true]);
+    });
+
+    test("has no bake and no drain: there is nothing to go back to", () => {
+        expect(names).not.toContain("bake");
+        expect(names).not.toContain("drain");
     });
 
     test("starts a service when what it depends on is proven [R07]", () => {
@@ -97,8 +121,9 @@ describe("the first deployment", () => {
         expect(apart("prove api", "start worker")).toBe(true);
     });
 
-    test("has the smoke test after everything", () => {
-        for (const name of names.slice(0, -1)) expect([name, precedes(name, "smoke test")]).toEqual([name, true]);
+    test("has the smoke test after everything, and the engine's own healthchecks after that", () => {
+        expect(besides("smoke test")).toEqual(["healthchecks of the engine"]);
+        expect(besides("healthchecks of the engine")).toEqual([]);
     });
 });
 
@@ -128,36 +153,69 @@ describe("conditions of compose", () => {
     );
 
     test("what is kept is not waited for", () => {
-        expect(plan({ api: "start" }).names).toEqual(["edge", "start api", "prove api", "smoke test"]);
+        const { names, precedes } = plan({ api: "start" });
+        expect(names).toEqual(around(["start api", "prove api"], without("api")));
+        expect(precedes("prove postgres", "start api")).toBe(false);
     });
 });
 
 describe("a release that changes something", () => {
-    test("nothing changed: only the edge's configuration and the smoke test", () => {
-        expect(plan({}).names).toEqual(["edge", "smoke test"]);
+    test("nothing changed: the edge's configuration, and everything is proven as it stands", () => {
+        expect(plan({}).names).toEqual(around([], names5));
     });
 
-    test("one request service: a candidate, then the switch", () => {
+    test("what is kept is proven after every change, and before the smoke test", () => {
+        const { names, precedes } = plan({ api: "replace", worker: "replace" }, { removed: ["mailer"] });
+        for (const kept of without("api", "worker")) {
+            for (const change of ["switch", "hand over worker", "remove mailer", "edge without what was removed"])
+                expect([change, kept, precedes(change, `prove ${kept}`)]).toEqual([change, kept, true]);
+            expect(precedes(`prove ${kept}`, "smoke test")).toBe(true);
+        }
+        expect(names).not.toContain("prove api");
+    });
+
+    test("the security gate comes before everything else, the edge included", () => {
+        const { names, precedes } = plan(replaceAll, { removed: ["mailer"], previousEdges: ["edge-old"] });
+        for (const name of names.slice(1)) expect([name, precedes("security gate", name)]).toEqual([name, true]);
+    });
+
+    test("with a release before it: the bake after everything, the drain after the bake, and nothing follows", () => {
+        const { names, besides } = plan(replaceAll, { previous: sampleRelease(), removed: ["mailer"] });
+        expect(names.slice(-2)).toEqual(["bake", "drain"]);
+        expect(besides("bake")).toEqual(["drain"]);
+        expect(besides("drain")).toEqual([]);
+    });
+
+    test("with a release before it and nothing to switch: a bake and no drain", () => {
+        const previous = sampleRelease();
+        for (const changes of [{}, { postgres: "replace" }, { worker: "replace" }, { api: "start" }] as const) {
+            const { names } = plan(changes, { previous });
+            expect([changes, names.at(-1), names.includes("drain")]).toEqual([changes, "bake", false]);
+        }
+    });
+
+    test("one request service: a candidate, a load on it, then the switch [R33]", () => {
         const { names, precedes } = plan({ api: "replace" });
-        expect(names).toEqual(["edge", "candidate api", "switch", "smoke test"]);
-        expect(precedes("candidate api", "switch")).toBe(true);
+        expect(names).toEqual(around(["candidate api", "load on api", "switch"], without("api")));
+        expect(precedes("candidate api", "load on api")).toBe(true);
+        expect(precedes("load on api", "switch")).toBe(true);
         expect(precedes("switch", "smoke test")).toBe(true);
     });
 
     test("one stateful service: a hand-over and no switch", () => {
         const { names, precedes } = plan({ postgres: "replace" });
-        expect(names).toEqual(["edge", "hand over postgres", "smoke test"]);
+        expect(names).toEqual(around([], without("postgres"), ["hand over postgres"]));
         expect(precedes("edge", "hand over postgres")).toBe(true);
     });
 
     test("a stateful service with buckets: they are corrected after the hand-over", () => {
         const { names, precedes } = plan({ storage: "replace" });
-        expect(names).toEqual(["edge", "hand over storage", "buckets of storage", "smoke test"]);
+        expect(names).toEqual(around([], without("storage"), ["hand over storage"]));
         expect(precedes("hand over storage", "buckets of storage")).toBe(true);
     });
 
     test("a consumer alone: handed over, never a candidate beside the old one", () => {
-        expect(plan({ worker: "replace" }).names).toEqual(["edge", "hand over worker", "smoke test"]);
+        expect(plan({ worker: "replace" }).names).toEqual(around(["hand over worker"], without("worker")));
     });
 
     test("everything: stateful in dependency order, candidates, one switch, then the consumer [R07]", () => {
@@ -175,16 +233,18 @@ describe("a release that changes something", () => {
         const services = [...sampleServices(), sampleService("web", "request")];
         const { names, precedes } = plan({ api: "replace", web: "replace", redis: "replace" }, { services });
         expect(names.filter((name) => name === "switch")).toHaveLength(1);
-        for (const name of ["candidate api", "candidate web", "hand over redis"])
+        for (const name of ["candidate api", "candidate web", "load on api", "load on web", "hand over redis"])
             expect(precedes(name, "switch")).toBe(true);
         expect(precedes("candidate api", "candidate web") || precedes("candidate web", "candidate api")).toBe(false);
     });
 
     test("a removed service is stopped after everything else and before the smoke test", () => {
-        const { names, precedes } = plan({ ...replaceAll }, { removed: ["mailer"] });
-        expect(names.at(-2)).toBe("remove mailer");
-        for (const name of names.slice(0, -2)) expect([name, precedes(name, "remove mailer")]).toEqual([name, true]);
-        expect(precedes("remove mailer", "smoke test")).toBe(true);
+        const { names, precedes, besides } = plan({ ...replaceAll }, { removed: ["mailer"] });
+        const after = ["edge without what was removed", "smoke test", "healthchecks of the engine"];
+        expect(besides("remove mailer")).toEqual(after);
+        expect(names.slice(-4)).toEqual(["remove mailer", ...after]);
+        expect(precedes("remove mailer", "edge without what was removed")).toBe(true);
+        expect(precedes("edge without what was removed", "smoke test")).toBe(true);
     });
 
     test("a service that is started and one that is replaced stand in one plan", () => {
@@ -192,5 +252,14 @@ describe("a release that changes something", () => {
         expect(precedes("prove redis", "candidate api")).toBe(true);
         expect(precedes("prove redis", "switch")).toBe(true);
         expect(names.indexOf("hand over worker")).toBeGreaterThan(names.indexOf("switch"));
+        expect(names).not.toContain("prove api");
+        expect(names.filter((name) => name === "prove redis")).toHaveLength(1);
+    });
+
+    test("a consumer changes only when everything is switched that others are asked for", () => {
+        const services = [...sampleServices(), sampleService("web", "request")];
+        const { precedes } = plan({ api: "replace", web: "replace", worker: "replace", redis: "start" }, { services });
+        for (const name of ["switch", "load on api", "load on web", "prove redis"])
+            expect([name, precedes(name, "hand over worker")]).toEqual([name, true]);
     });
 });

@@ -19,6 +19,7 @@ export const emptySpec: ServiceSpec = {
     groupAdd: [],
     tmpfs: {},
     mounts: [],
+    files: [],
     networks: [{ network: "sample_network", aliases: [] }],
     restart: "unless-stopped",
     stopGraceSeconds: 10,
@@ -116,6 +117,15 @@ export function sampleRelease(
             successThreshold: 1,
             failureThreshold: 3,
             backoffFactor: 2,
+        },
+        rollout: {
+            bakeMs: 5_000,
+            bakeIntervalMs: 500,
+            healthFailures: 5,
+            gateLoadMs: 10_000,
+            openTransactionsMs: 5_000,
+            performance: { responseTimeMs: 1_000, throughputRps: 10, errorRatePercent: 5 },
+            acceptWeaker: [],
         },
         network: {
             timeoutMs: 30_000,

@@ -1,9 +1,9 @@
 /** What runs, against what is wanted: the change that each service needs. */
 import { describe, expect, test } from "@jest/globals";
-import type { ContainerState, ContainerSummary } from "../../../engine/docker.ts";
+import type { ContainerState } from "../../../engine/docker.ts";
 import type { EdgeSlots } from "../../../engine/edge/slots.ts";
 import type { Release } from "../../../release/types.ts";
-import { situationOf } from "../../../rollout/situation.ts";
+import { type Seen, situationOf } from "../../../rollout/situation.ts";
 import {
     declaredAll,
     declaredEdge,
@@ -13,12 +13,12 @@ import {
     sampleServices,
 } from "./sample-release.ts";
 
-type Seen = Pick<ContainerSummary, "name" | "labels" | "state">;
-
 const seen = (service: string, name: string, state: ContainerState = "running"): Seen => ({
     name,
     labels: { "plumbline.service": service },
     state,
+    health: "none",
+    exitCode: 0,
 });
 
 const serving = (container: string, active: "a" | "b" | null = "a") => ({
@@ -124,10 +124,24 @@ describe("the situation", () => {
         expect(look(next, [...running, seen("api", declaredOf("api").name)], slots).changes).toEqual(keepAll);
     });
 
-    test("a job that has run is kept, one that has not is started", () => {
+    test("a container that its healthcheck calls unhealthy is started again; one that is still starting is kept", () => {
+        const { running, slots } = steady(release);
+        const name = declaredOf("redis").name;
+        const withHealth = (health: Seen["health"]) =>
+            running.map((entry) => (entry.name === name ? { ...entry, health } : entry));
+        expect(look(release, withHealth("unhealthy"), slots).changes).toEqual(
+            keepAll.map((line) => (line === "redis: keep" ? "redis: start" : line)),
+        );
+        for (const health of ["healthy", "starting", "none"] as const)
+            expect([health, look(release, withHealth(health), slots).changes]).toEqual([health, keepAll]);
+    });
+
+    test("a job that has run well is kept, one that has failed or not run is started", () => {
         const withJob = sampleRelease([sampleService("migrate", "job")]);
         const { name } = declaredOf("migrate");
         expect(look(withJob, [seen("migrate", name, "exited")], {}).changes).toEqual(["migrate: keep"]);
+        const failed = { ...seen("migrate", name, "exited"), exitCode: 1 };
+        expect(look(withJob, [failed], {}).changes).toEqual(["migrate: start"]);
         expect(look(withJob, [seen("migrate", name, "created")], {}).changes).toEqual(["migrate: start"]);
     });
 
@@ -141,8 +155,15 @@ describe("the situation", () => {
 
     test("containers of the project that are no service are left alone", () => {
         const { running, slots } = steady(release);
-        const helper: Seen = { name: "sample-ledger", labels: { "plumbline.role": "ledger" }, state: "running" };
+        const helper: Seen = { ...seen("", "sample-ledger"), labels: { "plumbline.role": "ledger" } };
         expect(look(release, [...running, helper], slots).removed).toEqual([]);
+    });
+
+    test("a service that ended well by itself is no job: it is started again", () => {
+        const { running, slots } = steady(release);
+        const { name } = declaredOf("api");
+        const now = running.map((entry) => (entry.name === name ? { ...entry, state: "exited" as const } : entry));
+        expect(look(release, now, slots).changes).toContain("api: start");
     });
 
     test("an edge that runs and is not the declared one is a previous edge", () => {

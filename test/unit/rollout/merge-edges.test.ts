@@ -1,0 +1,53 @@
+/** The edge while one release follows another: what only the old one had is served until the end. */
+import { describe, expect, test } from "@jest/globals";
+import type { EdgeRelease, Gateway, Listener } from "../../../release/types.ts";
+import { mergeEdges } from "../../../rollout/steps/edge.ts";
+import { sampleRelease } from "./sample-release.ts";
+
+const listener = (service: string, port: number): Listener => ({ service, port, protocol: "tcp", kind: "request" });
+const gateway = (name: string, port: number): Gateway => ({
+    name,
+    port,
+    published: { hostIp: "127.0.0.1", port },
+    routes: [],
+});
+const edgeOf = (listeners: readonly Listener[], gateways: readonly Gateway[] = [], revision = "new"): EdgeRelease => ({
+    ...sampleRelease().edge,
+    revision,
+    listeners,
+    gateways,
+});
+
+describe("two edges as one", () => {
+    test("are the new one where there is no old one", () => {
+        const wanted = edgeOf([listener("api", 8000)]);
+        expect(mergeEdges(wanted, undefined)).toBe(wanted);
+    });
+
+    test("are the new one, in everything, where the old one has nothing besides", () => {
+        const wanted = edgeOf([listener("api", 8000)], [gateway("supabase", 54321)]);
+        expect(mergeEdges(wanted, edgeOf([listener("api", 8000)], [], "old"))).toEqual(wanted);
+    });
+
+    test("have the listeners of a service that is to be removed, after the new ones", () => {
+        const wanted = edgeOf([listener("api", 8000), listener("web", 8080)]);
+        const old = edgeOf([listener("mailer", 2525), listener("api", 8000), listener("mailer", 2526)], [], "old");
+        expect(mergeEdges(wanted, old)).toEqual({
+            ...wanted,
+            listeners: [...wanted.listeners, listener("mailer", 2525), listener("mailer", 2526)],
+        });
+    });
+
+    test("leave out an old listener whose port a new service or a new gateway has taken", () => {
+        const wanted = edgeOf([listener("api", 8000)], [gateway("supabase", 9000)]);
+        const old = edgeOf([listener("legacy", 8000), listener("older", 9000), listener("mailer", 2525)], [], "old");
+        expect(mergeEdges(wanted, old).listeners).toEqual([listener("api", 8000), listener("mailer", 2525)]);
+    });
+
+    test("serve a service that is kept at its new ports only", () => {
+        const wanted = edgeOf([listener("api", 8001)]);
+        expect(mergeEdges(wanted, edgeOf([listener("api", 8000)], [], "old")).listeners).toEqual([
+            listener("api", 8001),
+        ]);
+    });
+});
