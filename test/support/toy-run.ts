@@ -21,7 +21,7 @@ export class ToyRun {
     readonly #cli: ChildProcess;
     readonly #control: string;
     readonly #ended: Promise<number | null>;
-    #known = new Set<number>();
+    #hadGuard = false;
 
     /** @param folder becomes the working folder, below which the reports are written */
     constructor(folder: string, request: RolloutRequest, options: ToyRunOptions) {
@@ -77,11 +77,16 @@ export class ToyRun {
         return own?.pid ?? 0;
     }
 
+    /** Whether there was a guard at the moment of the kill. */
+    get hadGuard(): boolean {
+        return this.#hadGuard;
+    }
+
     /** `kill -9`, in one moment, from a process that is none of them. */
     kill(victim: Victim): void {
         const { provider, guard } = this;
         const cli = this.#cli.pid ?? 0;
-        this.#known = new Set([...this.#known, provider, guard]);
+        this.#hadGuard = guard > 0;
         const pids = {
             cli: [cli],
             provider: [provider],

@@ -290,6 +290,7 @@ export class Toy {
                 groupAdd: [],
                 tmpfs: {},
                 mounts: data.map((source) => ({ type: "volume", source, target: "/data", readOnly: false })),
+                files: [],
                 networks: [{ network: this.network, aliases: [] }],
                 restart: "unless-stopped",
                 stopGraceSeconds: 5,

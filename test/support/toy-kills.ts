@@ -1,0 +1,140 @@
+/** One case of the kill matrix: an update of all three toy services, a kill at one moment, and what must be true afterwards. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RolloutRequest } from "../../rollout/session.ts";
+import { failingSmoke, type Toy, type ToyVersion, toyImages } from "./toy.ts";
+import { dataDeviations, expectSettled, Writer } from "./toy-judge.ts";
+import type { ToyRun, Victim } from "./toy-run.ts";
+
+/** Numbers that look like chance and come again with the same seed (mulberry32), 0 up to 1. */
+export function seeded(seed: number): () => number {
+    let state = seed >>> 0;
+    return () => {
+        state = (state + 0x6d2b79f5) >>> 0;
+        let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+        mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+        return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    };
+}
+
+export interface KillCase {
+    readonly victim: Victim;
+    /** `undo`: the last gate fails, so that everything is taken back. */
+    readonly way: "forward" | "undo";
+    /** At this boundary, counted from 1; otherwise after this many milliseconds. */
+    readonly moment: { readonly boundary: number } | { readonly afterMs: number };
+    /** When a provider that outlived its CLI goes on: at once, or only after somebody else has ended its transaction. */
+    readonly thaw: "at once" | "after the end";
+}
+
+export function describeCase({ victim, way, moment, thaw }: KillCase): string {
+    const when = "boundary" in moment ? `boundary ${moment.boundary}` : `${moment.afterMs} ms`;
+    return `${victim} killed at ${when} on the way ${way}${victim === "cli" ? `, thawed ${thaw}` : ""}`;
+}
+
+/** The toy with the release that serves, over many cases. */
+export class KillBed {
+    readonly toy: Toy;
+    #serving: RolloutRequest;
+    #count = 0;
+
+    constructor(toy: Toy, serving: RolloutRequest) {
+        this.toy = toy;
+        this.#serving = serving;
+    }
+
+    /**
+     * @returns false when the rollout was over before its moment had come
+     * @throws Error with everything that is wrong, and with what the processes said
+     */
+    async runCase(kill: KillCase): Promise<boolean> {
+        const { toy } = this;
+        const old = this.#serving;
+        const next = await toy.declare(this.#nextVersion(kill.way));
+        const writer = new Writer(toy);
+        const run = toy.run(next, { freezeAt: "boundary" in kill.moment ? kill.moment.boundary : undefined });
+        try {
+            const reached = await this.#killAt(run, kill);
+            const settled = await this.#settle(run, kill, old, next);
+            await writer.end();
+            const wrong = await dataDeviations(toy, writer);
+            if (wrong.length > 0) throw new Error(wrong.join("\n"));
+            if (settled === "all new") this.#serving = next;
+            await toy.sweep(this.#serving);
+            return reached;
+        } catch (error) {
+            const about = `${describeCase(kill)}, ${run.questions} boundaries passed`;
+            throw new Error(`${about}: ${String(error)}\n${run.output()}\n${this.#lastEvents()}`, { cause: error });
+        } finally {
+            run.thaw();
+            run.killAll();
+            await writer.end();
+        }
+    }
+
+    #nextVersion(way: KillCase["way"]): ToyVersion {
+        this.#count += 1;
+        const number = String(this.#count);
+        const image = toyImages[this.#count % 2] ?? toyImages[0];
+        return {
+            settings: { store: number, consumer: number, web: number },
+            images: { store: image, consumer: image, web: image },
+            policy: { bakeMs: 300, bakeIntervalMs: 100 },
+            ...(way === "undo" ? { smoke: failingSmoke } : {}),
+        };
+    }
+
+    async #killAt(run: ToyRun, { victim, moment, thaw }: KillCase): Promise<boolean> {
+        if ("boundary" in moment) {
+            if (!(await run.frozen())) return false;
+            run.kill(victim);
+            if (victim === "guard" || (victim === "cli" && thaw === "at once")) run.thaw();
+            return true;
+        }
+        await sleep(moment.afterMs);
+        run.kill(victim);
+        return true;
+    }
+
+    /** Whoever is to end the transaction does so: the provider itself, the guard, or, where that was killed too, the next one. */
+    async #settle(run: ToyRun, kill: KillCase, old: RolloutRequest, next: RolloutRequest): Promise<string> {
+        const { toy } = this;
+        if (kill.victim === "guard") await run.ended();
+        if (kill.victim === "guard and both" || !run.hadGuard) {
+            await run.ended();
+            if (kill.victim === "cli") run.thaw();
+            await run.providerGone();
+            await toy.run(next, { act: "recover" }).ended();
+        }
+        const settled = await expectSettled(toy, old, next);
+        const before = await this.#snapshot(old, next, settled);
+        run.thaw();
+        await run.providerGone();
+        const after = await this.#snapshot(old, next, settled);
+        if (before !== after) throw new Error(`an act after the end:\n${before}\n${after}`);
+        return await expectSettled(toy, old, next);
+    }
+
+    /** What a further act would change. */
+    async #snapshot(old: RolloutRequest, next: RolloutRequest, settled: string): Promise<string> {
+        const { toy } = this;
+        const request = settled === "all new" ? next : old;
+        const facts = await Promise.all((await toy.engine.list(toy.labels)).map(({ id }) => toy.engine.inspect(id)));
+        const seen = facts.map((one) => `${one?.name} ${one?.state} ${one?.startedAt}`).sort();
+        const slots = await toy.edge(request).readSlots();
+        const commits = (await toy.ledger.commits()).map(({ release }) => release);
+        return JSON.stringify({ seen, slots, commits }, null, 1);
+    }
+
+    #lastEvents(): string {
+        try {
+            return readFileSync(path.join(this.toy.reports, "timeline.jsonl"), "utf8")
+                .split("\n")
+                .slice(-60)
+                .join("\n");
+        } catch (error) {
+            return `no timeline: ${String(error)}`;
+        }
+    }
+}
