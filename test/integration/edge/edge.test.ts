@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { slotsOf } from "../../../engine/edge/config.ts";
 import { openProbeSocket } from "../../../engine/edge/probe-socket.ts";
-import { emptySlots } from "../../../engine/edge/slots.ts";
+import { activeContainer, emptySlots } from "../../../engine/edge/slots.ts";
 import { requestThroughEdge } from "../../../engine/http.ts";
 import { PlumblineError } from "../../../release/errors.ts";
 import { type Service, Stage, underLoad } from "./stage.ts";
@@ -207,14 +207,46 @@ describe("a hand-over", () => {
     });
 });
 
+describe("changes of the same moment", () => {
+    test("of two services both stand, in what runs and in the file, so that a restart keeps them", async () => {
+        const { edge } = stage; // One door, as the steps of a rollout share it.
+        const before = await edge.readSlots();
+        const pairs = [
+            [api1, web1],
+            [api2, web2],
+            [api1, web1],
+            [api2, web2],
+        ] as const;
+        for (const [api, web] of pairs) {
+            await Promise.all([
+                edge.switchTo([{ service: "api", container: api.container }]),
+                edge.switchTo([{ service: "web", container: web.container }]),
+            ]);
+            const running = await edge.readSlots();
+            const written = slotsOf(
+                (await stage.engine.exec(stage.edgeId, ["cat", "/etc/plumbline-edge/haproxy.cfg"])).stdout,
+            );
+            for (const slots of [running, written]) {
+                expect([activeContainer(slots, "api"), activeContainer(slots, "web")]).toEqual([
+                    api.container,
+                    web.container,
+                ]);
+            }
+        }
+        expect(await stage.edge.readSlots()).toMatchObject({ db: before.db });
+    });
+});
+
 describe("a restart and a reload", () => {
-    test("a restarted edge has the slots that it had", async () => {
+    test("a restarted edge serves from the slots that it had, and has forgotten the candidate and the hold", async () => {
         await stage.edge.setCandidate("api", api1.container);
         const before = await stage.edge.readSlots();
+        await stage.edge.hold("db");
         await stage.engine.stop(stage.edgeId, 5);
         await stage.engine.start(stage.edgeId);
         await stage.edge.ready();
-        expect(await stage.edge.readSlots()).toEqual(before);
+        expect(before.api).toMatchObject({ candidate: api1.container });
+        expect(await stage.edge.readSlots()).toEqual({ ...before, api: { ...before.api, candidate: null } });
         expect(await stage.whoAnswers(8000)).toBe("api2");
         expect(await stage.whoAnswers(5432)).toBe("db1");
     });
