@@ -5,7 +5,10 @@ export default {
     modulePathIgnorePatterns: ["<rootDir>/.plumbline/", "<rootDir>/infrastructure/"],
     extensionsToTreatAsEsm: [".ts"],
     transform: {
-        "\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } }],
+        "\\.ts$": [
+            "@swc/jest",
+            { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } },
+        ],
     },
     testSequencer: "<rootDir>/test/support/sequencer.js",
     reporters: ["default", "<rootDir>/test/support/count-reporter.js"],

@@ -113,12 +113,15 @@ export class EdgeControl {
 
     /** Moves all these services at once: one call on the socket. The previous containers drain, their slots stay known. */
     async switchTo(changes: readonly Assignment[]): Promise<void> {
-        await this.change((slots) => {
-            const moved = changes.map(({ service, container }) => {
-                return [service, withActive(slots[service] ?? emptySlots, container)] as const;
-            });
-            return { ...slots, ...Object.fromEntries(moved) };
-        }, { persist: true, awaited: changes });
+        await this.change(
+            (slots) => {
+                const moved = changes.map(({ service, container }) => {
+                    return [service, withActive(slots[service] ?? emptySlots, container)] as const;
+                });
+                return { ...slots, ...Object.fromEntries(moved) };
+            },
+            { persist: true, awaited: changes },
+        );
     }
 
     /** New connections to the service wait; those that are open stay. Not written to the file: a hold is for a moment. */

@@ -39,7 +39,9 @@ describe("the project", () => {
             ]),
         );
         expect(Object.keys(devDependencies)).toContain("jest");
-        const loose = Object.entries({ ...dependencies, ...devDependencies }).filter(([, version]) => !/^\d/.test(version));
+        const loose = Object.entries({ ...dependencies, ...devDependencies }).filter(
+            ([, version]) => !/^\d/.test(version),
+        );
         expect(loose).toEqual([]);
     });
 
