@@ -94,6 +94,7 @@ describe("the arguments of a container", () => {
         ] as (keyof ServiceSpec)[];
         const all = new Set<keyof ServiceSpec>([...(Object.keys(emptySpec) as (keyof ServiceSpec)[]), ...optional]);
         all.delete("environment"); // Added by the component, since it holds secrets.
+        all.delete("files"); // Mounted by the component: their volumes are filled by the rollout.
         const shown = new Set(arrivals.map(([property]) => property));
         expect([...all].filter((property) => !shown.has(property))).toEqual([]);
     });

@@ -7,7 +7,7 @@ const release = sampleRelease([...sampleServices(), sampleService("migrate", "jo
 const expected = expectedStates(release);
 
 describe("deviations", () => {
-    test("the edge and every service run, a job is done", () => {
+    test("the edge and every service run, a job is done, buckets are as declared", () => {
         expect(expected).toEqual({
             edge: "running",
             postgres: "running",
@@ -16,6 +16,7 @@ describe("deviations", () => {
             api: "running",
             worker: "running",
             migrate: "done",
+            "buckets of storage": "as declared",
         });
         expect(deviations(release, expected)).toEqual([]);
     });
@@ -27,6 +28,17 @@ describe("deviations", () => {
     );
     test.each(wrong)("%s that is %s is one", (name, state) => {
         expect(deviations(release, { ...expected, [name]: state })).toEqual([name]);
+    });
+
+    test.each(["documents is missing", "documents is different", "not asked", "not answering"])(
+        "buckets of which is said: %s, are one",
+        (state) => {
+            expect(deviations(release, { ...expected, "buckets of storage": state })).toEqual(["buckets of storage"]);
+        },
+    );
+
+    test("buckets are expected of the services that declare some, and of no other", () => {
+        expect(Object.keys(expectedStates(sampleRelease([sampleService("api", "request")])))).toEqual(["edge", "api"]);
     });
 
     test("a service that ended with 0 and a job that still runs are two", () => {
