@@ -31,6 +31,8 @@ async function perform(command: string, args: readonly string[]): Promise<number
             return exitCodes.committed;
         case "test":
             return await test(args);
+        case "bench":
+            return await node(["bench/main.ts", ...args]);
         default:
             return await node(["automation/main.ts", command, ...args]);
     }
