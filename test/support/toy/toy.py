@@ -1,7 +1,8 @@
 """The services of the toy release, chosen by TOY_ROLE: `store` keeps lines and jobs, `consumer` does jobs, `web` asks the store.
 
 Whoever must not run twice holds a lock on its volume for as long as it lives, and writes into `twice` when somebody else
-has it. TOY_FAULT breaks a service in one way, as in `exit-after:2`; times count in seconds from its start.
+has it. TOY_FAULT breaks a service in one way from its start, as in `exit-after:2`, and POST /break does so at any time;
+times count in seconds from the start.
 """
 
 import fcntl
@@ -154,6 +155,8 @@ class Handler(BaseHTTPRequestHandler):
         self.reply("POST", self.rfile.read(int(self.headers.get("content-length", 0))).decode())
 
     def reply(self, method, body):
+        if self.path == "/break":
+            break_by(body)
         status, content = self.health() if self.path == "/health" else service.answer(method, self.path, body)
         text = json.dumps(content).encode()
         self.send_response(status)
@@ -168,6 +171,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "slow" and age() > number[0]:
             time.sleep(number[1])
         if fault == "wrong" and age() > number[0]:
+            return 500, {"status": "wrong"}
+        if fault == "wrong-first" and not came_before or fault == "wrong-again" and came_before:
             return 500, {"status": "wrong"}
         if fault == "errors" and asked > 5 and asked % int(number[0]) == 0:
             return 500, {"status": "wrong"}
@@ -184,18 +189,27 @@ def end(*_):
     os._exit(0)
 
 
+def break_by(text):
+    global fault, number
+    fault, *numbers = text.split(":")
+    number = [float(text) for text in numbers]
+
+
 def watch():
-    while fault == "exit-after" and age() < number[0]:
-        time.sleep(0.02)
-    if fault == "exit-after":
-        print("broken on purpose", flush=True)
-        os._exit(7)
+    while fault != "exit-after" or age() < number[0]:
+        time.sleep(0.05)
+    print("broken on purpose", flush=True)
+    os._exit(7)
 
 
 print(f"{role} {revision} starts", flush=True)
 if fault == "exit-at-boot":
     print("broken on purpose", flush=True)
     sys.exit(7)
+seen = f"/data/seen-{revision}"
+came_before = os.path.exists(seen)
+if os.path.isdir("/data"):
+    open(seen, "a").close()
 held = alone() if role in ("store", "consumer") else None
 service = {"store": Store, "consumer": Consumer, "web": Web}[role]()
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end).start())
