@@ -222,6 +222,26 @@ describe("revisions and the release id", () => {
         expect(made.drainMs).toBe(7500);
     });
 
+    test("the care of a rollout and what is fast enough are frozen in milliseconds, and start no container anew [R33]", async () => {
+        const raw = {
+            rollout:
+                '{"bakeSeconds":2.5,"bakeIntervalSeconds":0.25,"healthFailures":4,"gateLoadSeconds":1.5,"openTransactionsSeconds":3,"acceptWeaker":["web"]}',
+            performance: '{"responseTimeMs":300,"throughputRps":20,"errorRatePercent":1}',
+        };
+        const [before, after] = [await release(), await release({}, raw)];
+        expect(after.rollout).toEqual({
+            bakeMs: 2500,
+            bakeIntervalMs: 250,
+            healthFailures: 4,
+            gateLoadMs: 1500,
+            openTransactionsMs: 3000,
+            performance: { responseTimeMs: 300, throughputRps: 20, errorRatePercent: 1 },
+            acceptWeaker: ["web"],
+        });
+        expect(revisions(after)).toEqual(revisions(before));
+        expect(after.id).not.toBe(before.id);
+    });
+
     test("a new version of the credentials changes exactly the services that use a secret", async () => {
         const [before, after] = [await release(), await release({}, { credentialsVersion: "2" })];
         expect(revisions(after).web).toBe(revisions(before).web);

@@ -222,6 +222,35 @@ describe("single cases", () => {
         expect(events.filter(({ event }) => event === "step-failed").map(({ step }) => step)).toEqual(["bad"]);
     });
 
+    test("what undoing has to wait for is waited for once, after the last step has ended and before the first undo", async () => {
+        const order: string[] = [];
+        const step = (name: string, after: readonly string[] = [], fails = false) =>
+            plainStep(name, after, {
+                apply: async () => {
+                    await pass(2);
+                    order.push(`applied ${name}`);
+                    if (fails) throw new Error("broken");
+                },
+                undo: async () => void order.push(`undid ${name}`),
+            });
+        const { options } = quiet({
+            beforeUndo: async () => {
+                await pass(2);
+                order.push("waited");
+            },
+        });
+        await failureOf(runSteps([step("one"), step("two", ["one"]), step("three", ["two"], true)], options));
+        const applied = ["applied one", "applied two", "applied three"];
+        expect(order).toEqual([...applied, "waited", "undid three", "undid two", "undid one"]);
+    });
+
+    test("nothing is waited for where nothing is undone", async () => {
+        let waits = 0;
+        const { options } = quiet({ beforeUndo: async () => void (waits += 1) });
+        await runSteps([plainStep("one"), plainStep("two", ["one"])], options);
+        expect(waits).toBe(0);
+    });
+
     test("a question that fails is recorded as a failed step", async () => {
         const { options, events } = quiet();
         const steps = [plainStep("asks", [], { done: () => Promise.reject(new Error("the engine is away")) })];
