@@ -246,7 +246,11 @@ describe("single cases", () => {
 
     test("nothing is waited for where nothing is undone", async () => {
         let waits = 0;
-        const { options } = quiet({ beforeUndo: async () => void (waits += 1) });
+        const { options } = quiet({
+            beforeUndo: async () => {
+                waits += 1;
+            },
+        });
         await runSteps([plainStep("one"), plainStep("two", ["one"])], options);
         expect(waits).toBe(0);
     });
