@@ -40,9 +40,9 @@ export interface ChooseOptions {
 export async function chooseRelease(baseline: Release, options: ChooseOptions): Promise<Choice> {
     const state = await options.ledger.state();
     const abandoned = openTransaction(baseline, state, options);
-    const asked = options.env[releaseVariable];
+    const asked = options.env[releaseVariable] || undefined;
     const wanted = asked ?? state.pin?.release;
-    if (wanted !== undefined && wanted !== "") {
+    if (wanted !== undefined) {
         const pinned = `pinned to release ${wanted} by ${state.pin?.by} since ${state.pin?.at}; \`npm run deploy -- --unpin\` ends it`;
         const notes = asked === undefined ? [pinned] : [];
         return {
