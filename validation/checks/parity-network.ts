@@ -80,9 +80,9 @@ function aliases(
         : drift(path, expected, `the edge does not answer to ${missing.join(", ")}`, deployAgain);
 }
 
-/** Without those that the engine gives by itself: the id, and the container's name. */
+/** Without those that the engine gives by itself: the id, the host name, and the container's name. */
 export function ownAliases(endpoint: Endpoint | undefined, container: Inspection): string[] {
-    const automatic = [container.Id.slice(0, 12), container.Name.replace(/^\//, "")];
+    const automatic = [container.Id.slice(0, 12), container.Config.Hostname, container.Name.replace(/^\//, "")];
     return [...new Set(endpoint?.Aliases ?? [])].filter((alias) => !automatic.includes(alias)).sort();
 }
 

@@ -107,6 +107,7 @@ export class Stage {
             name: this.edgeContainer,
             request: {
                 Image: edge.image.reference,
+                Cmd: ["sleep", "600"],
                 User: "10006:10006",
                 Labels: containerLabels(this.project, stack, "edge", edge.revision),
                 HostConfig: {
