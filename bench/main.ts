@@ -8,8 +8,8 @@ import { describeError } from "../release/errors.ts";
 import { allCases } from "./cases/all.ts";
 import type { BenchCase } from "./cases/case.ts";
 import { type BenchOptions, type CaseResult, defaultOptions, describeMachine, judge, type Machine } from "./figures.ts";
-import { Sides } from "./projects.ts";
 import { machineLine, readResult, renderCase, resultsFolder, saveResult, updateDocs } from "./report.ts";
+import { SharedSides } from "./shared-sides.ts";
 
 const projectDir = path.dirname(import.meta.dirname);
 const exec = promisify(execFile);
@@ -50,7 +50,7 @@ async function bench(args: BenchArguments): Promise<void> {
     const commit = await currentCommit();
     const wanted = await choose(args, options, commit);
     note(`${wanted.length} cases to measure on ${machineLine(machine)}`);
-    const shared = new SharedSides();
+    const shared = new SharedSides(note);
     const failed: string[] = [];
     try {
         for (const one of wanted) {
@@ -73,35 +73,6 @@ async function bench(args: BenchArguments): Promise<void> {
     else note("Not the default counts: docs/benchmarks.md is left as it is.");
     note(failed.length === 0 ? "Every bound is met." : `Missed, or not measured: ${failed.join(", ")}`);
     process.exitCode = failed.length === 0 ? 0 : 1;
-}
-
-/** The two sides of the run, made when first wanted; a signal removes them too. */
-class SharedSides {
-    #sides: Promise<Sides> | undefined;
-
-    constructor() {
-        for (const signal of ["SIGINT", "SIGTERM"] as const) {
-            process.once(signal, () => {
-                note("Told to stop: removing what was started.");
-                void this.dispose().finally(() => process.exit(130));
-            });
-        }
-    }
-
-    readonly get = (): Promise<Sides> => {
-        if (this.#sides === undefined) {
-            note("Deploying both sides …");
-            this.#sides = Sides.create();
-        }
-        return this.#sides;
-    };
-
-    async dispose(): Promise<void> {
-        const sides = this.#sides;
-        this.#sides = undefined;
-        // Sides that could not be made have removed themselves, and the case has told why.
-        await (await sides?.catch(() => undefined))?.dispose();
-    }
 }
 
 async function measure(
