@@ -4,6 +4,7 @@ import type { Deployment, Stack } from "@pulumi/pulumi/automation/index.js";
 import type { Engine } from "../engine/docker.ts";
 import { loadRelease } from "../release/load.ts";
 import { busy } from "../rollout/ledger.ts";
+import { removeFileLeftovers } from "../rollout/service-files.ts";
 import { type CommandContext, conclude, type Ending } from "./context.ts";
 import { ownerState } from "./deployer.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
@@ -66,6 +67,7 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
             // Where no rollout had been recorded, nothing else has taken the ledger's helper away.
             if (abandoned !== undefined) await ledger.end(abandoned);
             await ledger.close();
+            await removeFileLeftovers(engine, settings.project);
             const present = await presentVolumes(engine, volumes);
             if (options.volumes === true) await deleteData(engine, settings.project, present);
             const keptVolumes = options.volumes === true ? [] : present;

@@ -1,7 +1,7 @@
 /** From a service of the release to the arguments of the Docker provider's container: pure, one place for its quirks. */
 import type * as docker from "@pulumi/docker";
 import { substituteSecrets } from "../release/secrets.ts";
-import type { Healthcheck, ServiceRelease, ServiceSpec } from "../release/types.ts";
+import type { Healthcheck, Mount, ServiceRelease, ServiceSpec } from "../release/types.ts";
 
 /** Labels by which everyone finds a container again; never a release id, which would replace every container. */
 export function containerLabels(
@@ -21,8 +21,14 @@ export function containerLabels(
 /**
  * The container of a service: created, not started, with no name of its own so that two revisions stand side by side.
  * Environment values are added by the component, since they hold secrets.
+ *
+ * @param files the mounts that hold the service's files, see `release/file-volumes.ts`
  */
-export function containerArgs(service: ServiceRelease, labels: Readonly<Record<string, string>>): docker.ContainerArgs {
+export function containerArgs(
+    service: ServiceRelease,
+    labels: Readonly<Record<string, string>>,
+    files: readonly Mount[] = [],
+): docker.ContainerArgs {
     const { spec } = service;
     return {
         image: service.image.reference,
@@ -38,7 +44,7 @@ export function containerArgs(service: ServiceRelease, labels: Readonly<Record<s
             .sort(([a], [b]) => (a < b ? -1 : 1))
             .map(([label, value]) => ({ label, value })),
         networksAdvanced: spec.networks.map(({ network }) => ({ name: network })),
-        volumes: spec.mounts.map((mount) => ({
+        volumes: [...spec.mounts, ...files].map((mount) => ({
             ...(mount.type === "volume" ? { volumeName: mount.source } : { hostPath: mount.source }),
             containerPath: mount.target,
             readOnly: mount.readOnly,

@@ -1,9 +1,11 @@
 /** The container of one service. */
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { fileMounts, fileVolumeLabels, fileVolumes } from "../release/file-volumes.ts";
 import type { DeclaredContainer, ServiceRelease } from "../release/types.ts";
 import { containerArgs, containerLabels, environmentList } from "./container-args.ts";
 import type { Images } from "./images.ts";
+import { labelList } from "./networks.ts";
 
 export interface ServiceContainerArgs {
     /** The service, frozen. */
@@ -28,15 +30,25 @@ export class ServiceContainer extends pulumi.ComponentResource {
         super("plumbline:components:ServiceContainer", service.name, {}, opts);
         this.service = service.name;
         const envs = pulumi.secret(args.secrets).apply((secrets) => environmentList(service, secrets));
+        // Deleted with the revision: what they hold stands in the release. The rollout fills them before the start.
+        const volumes = fileVolumes(args.project, service).map(
+            ({ name: volume }) =>
+                new docker.Volume(
+                    volume,
+                    { name: volume, labels: labelList(fileVolumeLabels(args.project, service)) },
+                    { parent: this, ignoreChanges: ["labels"] },
+                ),
+        );
+        const labels = containerLabels(args.project, args.stack, service.name, service.revision);
         const container = new docker.Container(
             `${service.name}-${service.revision}`,
             {
-                ...containerArgs(service, containerLabels(args.project, args.stack, service.name, service.revision)),
+                ...containerArgs(service, labels, fileMounts(args.project, service)),
                 envs,
             },
             {
                 parent: this,
-                dependsOn: args.images.builds(service.image),
+                dependsOn: [...args.images.builds(service.image), ...volumes],
                 deleteBeforeReplace: false,
                 replaceOnChanges: ["healthcheck", "tmpfs", "init"],
             },

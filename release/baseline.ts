@@ -1,19 +1,21 @@
 /** The baseline: the compose file as `docker compose config` normalises it, in our own vocabulary. */
 import { realpath } from "node:fs/promises";
-import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import type { z } from "zod";
 import { composeConfig } from "./compose-command.ts";
+import { type BaselineFile, type FileOrigin, fileProblems, filesOf } from "./compose-files.ts";
 import { type ComposeModel, type ComposeService, composeModel, refusedKeys } from "./compose-model.ts";
 import { type ComposeSource, readComposeSource } from "./compose-source.ts";
 import { PlumblineError } from "./errors.ts";
 import type { ProjectExtension, ServiceExtension } from "./extension.ts";
 import { startOrder } from "./graph.ts";
+import { inProject } from "./in-project.ts";
 import { sortedEntries } from "./revision.ts";
 import { placeholderOf } from "./secrets.ts";
-import { specOf } from "./service-spec.ts";
+import { type BaselineSpec, specOf } from "./service-spec.ts";
 import type { Settings } from "./settings.ts";
-import type { Dependency, NetworkRelease, ServiceSpec, VolumeRelease } from "./types.ts";
+import type { Dependency, NetworkRelease, VolumeRelease } from "./types.ts";
 
 export interface BaselineBuild {
     /** Relative to the project folder, with forward slashes. */
@@ -34,7 +36,9 @@ export interface BaselineService {
     readonly name: string;
     readonly image?: string;
     readonly build?: BaselineBuild;
-    readonly spec: ServiceSpec;
+    readonly spec: BaselineSpec;
+    /** Compose's `configs` and `secrets`; their content is read when the release is frozen. */
+    readonly files: readonly BaselineFile[];
     readonly dependsOn: readonly Dependency[];
     readonly ports: readonly BaselinePort[];
     readonly expose: readonly number[];
@@ -78,7 +82,7 @@ export async function loadBaseline(
         await explainDependencies(call);
         throw error;
     });
-    return parseBaseline(text, source, folder);
+    return parseBaseline(text, source, folder, settings.variables);
 }
 
 /** Compose says less about a broken dependency graph than ours does: where it is the graph, let ours speak. */
@@ -98,20 +102,27 @@ function graphOf(model: ComposeModel): Record<string, string[]> {
     );
 }
 
-/** From the text of `docker compose config` to the baseline. */
-export function parseBaseline(text: string, source: ComposeSource, projectDir: string): Baseline {
+/** From the text of `docker compose config` to the baseline. `variables` are those that a config may name. */
+export function parseBaseline(
+    text: string,
+    source: ComposeSource,
+    projectDir: string,
+    variables: Readonly<Record<string, string>> = {},
+): Baseline {
     const parsed = composeModel.safeParse(withoutForeignExtensions(unescaped(parse(text))));
     if (!parsed.success) throw refusal(parsed.error.issues, source);
     const model = parsed.data;
+    const origin = { model, projectDir, variables };
     const problems = [
         ...fixedNames(model),
+        ...fileProblems(origin),
         ...Object.entries(model.services).flatMap(([name, it]) => conflicts(name, it)),
     ];
     if (problems.length > 0) throw refusalOf(problems, source);
     return {
         file: source.file,
         project: model.name,
-        services: sortedEntries(model.services).map(([name, it]) => serviceOf(name, it, model, source, projectDir)),
+        services: sortedEntries(model.services).map(([name, it]) => serviceOf(name, it, origin, source)),
         networks: sortedEntries(model.networks).map(([, { name, driver, internal, labels }]) => ({
             name,
             driver,
@@ -123,13 +134,8 @@ export function parseBaseline(text: string, source: ComposeSource, projectDir: s
     };
 }
 
-function serviceOf(
-    name: string,
-    service: ComposeService,
-    model: ComposeModel,
-    source: ComposeSource,
-    projectDir: string,
-): BaselineService {
+function serviceOf(name: string, service: ComposeService, origin: FileOrigin, source: ComposeSource): BaselineService {
+    const { model, projectDir } = origin;
     const build = service.build;
     return {
         name,
@@ -144,6 +150,7 @@ function serviceOf(
                   },
               }),
         spec: specOf(service, model),
+        files: filesOf(service, origin),
         dependsOn: dependenciesOf(service, model),
         ports: service.ports
             .map(({ target, published, app_protocol: protocol }) => ({
@@ -177,14 +184,6 @@ function contextOf(
         [{ path: ["services", name, "build", "context"], message: "must be a folder inside the project" }],
         source,
     );
-}
-
-/** The path relative to the project, with forward slashes; undefined when it lies outside. */
-function inProject(projectDir: string, path: string): string | undefined {
-    if (!isAbsolute(path)) return undefined;
-    const inside = relative(projectDir, path);
-    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return undefined;
-    return inside === "" ? "." : inside.split(sep).join("/");
 }
 
 interface Problem {

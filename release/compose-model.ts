@@ -79,6 +79,50 @@ const build = z.strictObject({
     args: dictionary.default({}),
 });
 
+const owner = z.coerce.string().regex(/^\d+$/, "expected a number").transform(Number);
+
+/** Compose writes `0440`; as a number it is the mode itself. */
+const fileMode = z
+    .union([z.int().min(0).max(0o7777), z.string()])
+    .transform((mode) => (typeof mode === "number" ? mode : octal(mode)))
+    .refine((mode) => Number.isInteger(mode), "expected a mode as in 0440");
+
+function octal(text: string): number {
+    return /^0?o?[0-7]{1,4}$/.test(text) ? Number.parseInt(text.replace("o", ""), 8) : Number.NaN;
+}
+
+/** An entry of `configs` or `secrets` of a service. */
+const fileUse = z.strictObject({
+    source: z.string(),
+    target: z.string().optional(),
+    uid: owner.optional(),
+    gid: owner.optional(),
+    mode: fileMode.optional(),
+});
+
+const notExternal = (instead: string) =>
+    z
+        .literal(false, { error: `it is kept outside the project, where nobody can say what it holds: ${instead}` })
+        .optional();
+
+/** An entry of the top level. */
+const configFile = z.strictObject({
+    name: z.string().optional(),
+    file: z.string().optional(),
+    content: z.string().optional(),
+    environment: z.string().optional(),
+    external: notExternal("name a file of the project"),
+});
+
+const secretRemedy = "declare a variable under x-plumbline.secrets and write `environment: VARIABLE`";
+
+const secretFile = z.strictObject({
+    name: z.string().optional(),
+    environment: z.string().optional(),
+    file: z.undefined({ error: `the value would come into the release in clear: ${secretRemedy}` }).optional(),
+    external: notExternal(secretRemedy),
+});
+
 const one = z.literal(1, { error: "more than one replica is not supported yet" });
 
 const deploy = z.strictObject({
@@ -114,6 +158,8 @@ export const composeService = z.strictObject({
     group_add: words.default([]),
     tmpfs: words.default([]),
     volumes: z.array(mount).default([]),
+    configs: z.array(fileUse).default([]),
+    secrets: z.array(fileUse).default([]),
     networks: z.record(z.string(), z.strictObject({ aliases: words.default([]) }).nullable()).default({}),
     healthcheck: healthcheck.optional(),
     restart: z
@@ -180,6 +226,8 @@ export const composeModel = z.strictObject({
     services: z.record(z.string(), composeService),
     networks: z.record(z.string(), composeNetwork).default({}),
     volumes: z.record(z.string(), composeVolume).default({}),
+    configs: z.record(z.string(), configFile).default({}),
+    secrets: z.record(z.string(), secretFile).default({}),
     "x-plumbline": projectExtension.prefault({}),
 });
 
@@ -193,8 +241,6 @@ export const refusedKeys: Readonly<Record<string, string>> = {
     ipv4_address: "two revisions of a service stand side by side; others reach it by its service name",
     ipv6_address: "two revisions of a service stand side by side; others reach it by its service name",
     links: "services reach each other by name on a common network",
-    configs: "not yet supported; copy the file in the Dockerfile",
-    secrets: "not yet supported as files; declare the variable under x-plumbline.secrets",
     external: "not yet supported; a stack owns its networks and volumes",
     dockerfile_inline: "not supported; write it to a file",
 };

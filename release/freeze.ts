@@ -3,6 +3,7 @@ import type { Baseline, BaselineService } from "./baseline.ts";
 import { freezeEdge } from "./edge.ts";
 import { PlumblineError } from "./errors.ts";
 import { type DependencyGraph, startOrder } from "./graph.ts";
+import { readFiles } from "./read-files.ts";
 import { hashOf } from "./revision.ts";
 import { placeholdersIn, secretVersions } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
@@ -28,7 +29,7 @@ import { refuseContradictions } from "./verify.ts";
 const edgeContext = "services/edge";
 
 /**
- * Everything that a deploy or a rollback needs, as plain JSON. Reads the build contexts, nothing else.
+ * Everything that a deploy or a rollback needs, as plain JSON. Reads the build contexts and the files, nothing else.
  * @throws PlumblineError of category `baseline`, `settings` or `dependency` when the two do not fit together
  */
 export async function freezeRelease(
@@ -76,7 +77,8 @@ async function freezeService(
     versions: Readonly<Record<string, string>>,
     projectDir: string,
 ): Promise<ServiceRelease> {
-    const { spec, extension } = service;
+    const { extension } = service;
+    const spec = { ...service.spec, files: await readFiles(projectDir, service.name, service.files) };
     const image = await imageOf(service, settings, projectDir);
     const probes = extension.probes ?? defaultProbes(service);
     const { buckets } = extension;
@@ -141,7 +143,7 @@ function defaultProbes(service: BaselineService): Probe[] {
  * first check may begin an interval late. Never less than the initial delay (R32). Without a healthcheck only the
  * probes judge: the initial delay and their retries with backoff. `startTimeoutSeconds` of the stack overrides it.
  */
-export function startDeadline(name: string, spec: ServiceSpec, settings: Settings): number {
+export function startDeadline(name: string, spec: Pick<ServiceSpec, "healthcheck">, settings: Settings): number {
     const override = settings.startTimeoutSeconds[name];
     if (override !== undefined) return Math.round(override * 1000);
     const { initialDelayMs, retries, intervalMs, backoffFactor } = healthPolicy(settings);

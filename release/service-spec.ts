@@ -3,8 +3,11 @@ import type { ComposeModel, ComposeService } from "./compose-model.ts";
 import { compareText, sortedEntries } from "./revision.ts";
 import type { Healthcheck, ServiceSpec } from "./types.ts";
 
+/** A service's spec before the content of its files is read. */
+export type BaselineSpec = Omit<ServiceSpec, "files">;
+
 /** The engine's part of a service. Lists whose order means nothing are sorted, so that it makes no new revision. */
-export function specOf(service: ComposeService, model: ComposeModel): ServiceSpec {
+export function specOf(service: ComposeService, model: ComposeModel): BaselineSpec {
     const limits = service.deploy?.resources?.limits;
     const memory = service.mem_limit ?? limits?.memory;
     return {

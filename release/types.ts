@@ -33,6 +33,19 @@ export interface Mount {
     readonly readOnly: boolean;
 }
 
+/** A file that a service finds in its container: compose's `configs` and `secrets`. */
+export interface FileRelease {
+    /** Absolute and in a folder of its own or the image's, never directly in `/`. */
+    readonly target: string;
+    /** Text with placeholders where secrets belong; of `base64` nothing is substituted. */
+    readonly content: string;
+    readonly encoding: "text" | "base64";
+    readonly mode: number;
+    /** Absent: the service's user, where that is a number; otherwise root. */
+    readonly uid?: number;
+    readonly gid?: number;
+}
+
 export interface NetworkAttachment {
     /** The engine's network name. */
     readonly network: string;
@@ -59,6 +72,8 @@ export interface ServiceSpec {
     /** Path to mount options, as in `/tmp` to `size=64m`. */
     readonly tmpfs: Readonly<Record<string, string>>;
     readonly mounts: readonly Mount[];
+    /** Sorted by target. How they get into the container: see `file-volumes.ts`. */
+    readonly files: readonly FileRelease[];
     readonly networks: readonly NetworkAttachment[];
     readonly healthcheck?: Healthcheck;
     readonly restart: "no" | "always" | "on-failure" | "unless-stopped";

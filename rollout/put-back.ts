@@ -9,7 +9,9 @@ import type { ServiceRelease } from "../release/types.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import type { Placement } from "./ledger.ts";
 import { awaitReady } from "./readiness.ts";
+import { removeFileHelpers } from "./service-files.ts";
 import { hasListeners } from "./steps/routes.ts";
+import { startContainer } from "./steps/start-container.ts";
 
 /** Seconds that an edge which is not wanted gets to end its connections. */
 const edgeStopSeconds = 5;
@@ -42,6 +44,7 @@ export async function putBack(
     }
     await mayAct();
     await stopStrangers(context);
+    await removeFileHelpers(context.engine, release.project);
     await assertIdentity(context, placement);
     note(`release ${release.id} runs, proven`);
 }
@@ -60,6 +63,7 @@ export async function putAllDown(context: RolloutContext, mayAct: () => Promise<
         const up = state === "running" || state === "restarting";
         if (up && labels["plumbline.service"] !== undefined) await engine.stop(id, strangerStopSeconds);
     }
+    await removeFileHelpers(engine, release.project);
 }
 
 async function assertContainersExist(context: RolloutContext): Promise<void> {
@@ -109,7 +113,7 @@ async function placeService(context: RolloutContext, service: ServiceRelease): P
         for (const other of others) await engine.stop(other, service.spec.stopGraceSeconds);
     }
     context.logs.follow(name, container);
-    await engine.start(container);
+    await startContainer(context, service);
     if (!routed) return true;
     if (service.kind === "request") await edge.switchTo([{ service: name, container }]);
     else await edge.release(name, container);

@@ -14,6 +14,7 @@ import { planSteps } from "./plan.ts";
 import { isKnownDead } from "./process.ts";
 import { settle } from "./recover.ts";
 import { runSteps, StepsFailed } from "./runner.ts";
+import { removeFileLeftovers } from "./service-files.ts";
 import { type RolloutRequest, Session } from "./session.ts";
 import { type Seen, type Situation, situationOf } from "./situation.ts";
 
@@ -46,6 +47,7 @@ export async function performRollout(
     try {
         session.begin(last?.release ?? null);
         await ledger.recordTarget(open.transaction, session.placement({}), request.releaseText);
+        await removeFileLeftovers(engine, release.project, release).catch(warn);
         const previous = last === undefined ? undefined : await ledger.release(last.release);
         const context = session.context(request);
         const situation = await readSituation(context, engine);

@@ -3,6 +3,7 @@ import { connectEngine } from "../engine/docker.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import { busy, Ledger } from "./ledger.ts";
 import { isKnownDead } from "./process.ts";
+import { removeFileLeftovers } from "./service-files.ts";
 import { Timeline } from "./timeline.ts";
 
 /** Seconds that clients get to end what they have begun at the edge. */
@@ -41,6 +42,7 @@ export async function stopRelease(
     }
     await engine.stop(request.edge.name, edgeSeconds);
     timeline.record({ event: "step-done", service: "edge", step: "stop", message: "stopped edge" });
+    await removeFileLeftovers(engine, release.project);
     await ledger.close();
 }
 

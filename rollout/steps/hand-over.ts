@@ -5,7 +5,7 @@ import { awaitOpenTransactions } from "../open-transactions.ts";
 import { awaitReady } from "../readiness.ts";
 import type { Step } from "../step.ts";
 import { hasListeners, isRouted } from "./routes.ts";
-import { startContainer } from "./start-container.ts";
+import { prepareContainer } from "./start-container.ts";
 
 /**
  * Under hold new connections wait at the edge; the old container stops, the new one starts on the same volume, is proven
@@ -31,12 +31,13 @@ export function handOverStep(
             return facts?.running === true && (await isRouted(context, name, container));
         },
         async apply(signal) {
+            await prepareContainer(context, service);
             await awaitOpenTransactions(context, service, signal);
             const held = performance.now();
             if (routed) await edge.hold(name);
             await engine.stop(previous, grace);
             context.logs.follow(name, container);
-            await startContainer(context, service);
+            await engine.start(container);
             const found = routed ? edge.setCandidate(name, container) : undefined;
             await awaitReady(context, service, "candidate", signal, found);
             if (routed) await edge.release(name, container);

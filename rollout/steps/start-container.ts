@@ -1,11 +1,23 @@
 /** Starts a declared container, after giving it what Pulumi's provider cannot declare. */
 import type { ServiceRelease } from "../../release/types.ts";
 import { containerOf, type RolloutContext } from "../context.ts";
+import { fillFiles } from "../service-files.ts";
 
-/** Starts the service's own container; does nothing more when it runs. */
-export async function startContainer(context: RolloutContext, service: ServiceRelease): Promise<void> {
+type Doors = Pick<RolloutContext, "engine" | "release" | "containers" | "secrets">;
+
+/** Starts the service's own container, prepared; does nothing more when it runs. */
+export async function startContainer(context: Doors, service: ServiceRelease): Promise<void> {
+    await prepareContainer(context, service);
+    await context.engine.start(containerOf(context, service.name).name);
+}
+
+/** Everything before the start: what a hand-over does before the edge holds. */
+export async function prepareContainer(context: Doors, service: ServiceRelease): Promise<void> {
+    const { engine, release, secrets } = context;
     const { name } = containerOf(context, service.name);
     const { pidsLimit } = service.spec;
-    if (pidsLimit !== undefined) await context.engine.limitProcesses(name, pidsLimit);
-    await context.engine.start(name);
+    if (pidsLimit !== undefined) await engine.limitProcesses(name, pidsLimit);
+    // Nobody takes files away from a service that reads them.
+    const runs = (await engine.inspect(name))?.running === true;
+    if (!runs) await fillFiles(engine, release.project, service, secrets);
 }

@@ -156,6 +156,37 @@ describe("a service's container", () => {
         ]);
     });
 
+    test("gets its files from volumes of its revision, read-only, which go with it and not before", async () => {
+        const file = { content: "<secret:A_KEY>", encoding: "text" as const, mode: 0o400 };
+        const spec = {
+            ...service.spec,
+            mounts: [{ type: "volume" as const, source: "sample_data", target: "/data", readOnly: false }],
+            files: [
+                { ...file, target: "/etc/api/key" },
+                { ...file, target: "/run/secrets/key" },
+            ],
+        };
+        const { registered } = await declare(() => {
+            const images = new Images("images", { images: [image], buildTokens: {} });
+            const secrets = { A_KEY: "value-of-a" };
+            const withFiles = { ...service, spec };
+            return new ServiceContainer({ service: withFiles, project: "sample", stack: "local", images, secrets });
+        });
+        const container = find(registered, "Container", "api-3f9c1a2b");
+        expect(container.inputs.volumes).toEqual([
+            { volumeName: "sample_data", containerPath: "/data", readOnly: false },
+            { volumeName: "sample_files_api_3f9c1a2b_0", containerPath: "/etc/api", readOnly: true },
+            { volumeName: "sample_files_api_3f9c1a2b_1", containerPath: "/run/secrets", readOnly: true },
+        ]);
+        for (const name of ["sample_files_api_3f9c1a2b_0", "sample_files_api_3f9c1a2b_1"]) {
+            const volume = find(registered, "Volume", name);
+            expect(volume.retainOnDelete).toBe(false);
+            expect(volume.inputs.labels).toContainEqual({ label: "plumbline.role", value: "files" });
+            expect(container.dependencies).toContain(volume.urn);
+        }
+        expect(JSON.stringify([container.inputs.labels, container.inputs.volumes])).not.toContain("value-of-a");
+    });
+
     test("has a secret environment, also when the values come in clear", async () => {
         const { registered } = await declared();
         const container = find(registered, "Container", "api-3f9c1a2b");

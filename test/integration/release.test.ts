@@ -354,22 +354,13 @@ describe("a file is refused", () => {
             /docker-compose\.yml:\d+: services\.api\.devices: is not supported/,
         ],
         [
-            "a config",
-            (text) =>
-                `${text}\nconfigs: { c: { content: "x" } }\n`.replace(
-                    "  api:\n    <<: *service\n",
-                    "  api:\n    <<: *service\n    configs: [c]\n",
-                ),
-            /configs: not yet supported/,
-        ],
-        [
             "a file secret",
             (text) =>
                 `${text}\nsecrets: { c: { environment: "x" } }\n`.replace(
                     "  api:\n    <<: *service\n",
                     "  api:\n    <<: *service\n    secrets: [c]\n",
                 ),
-            /secrets: not yet supported/,
+            /secrets\.c\.environment: x is not declared secret/,
         ],
         [
             "a shared volume name",

@@ -23,9 +23,14 @@ export async function makeProject(): Promise<string> {
 }
 
 /** The baseline of a file that holds these services; `rest` are other keys of the top level. */
-export function baselineOf(services: Tree, rest: Tree = {}, projectDir = "/project"): Baseline {
+export function baselineOf(
+    services: Tree,
+    rest: Tree = {},
+    projectDir = "/project",
+    variables: Readonly<Record<string, string>> = {},
+): Baseline {
     const text = stringify({ name: "demo", services, networks: { default: { name: "demo_default" } }, ...rest });
-    return parseBaseline(text, parseComposeSource(text, "docker-compose.yml"), projectDir);
+    return parseBaseline(text, parseComposeSource(text, "docker-compose.yml"), projectDir, variables);
 }
 
 /** The release of these services for a stack. */
@@ -36,7 +41,8 @@ export async function releaseOf(
     raw: Readonly<Record<string, string>> = {},
     stack = "local",
 ): Promise<Release> {
-    return freezeRelease(baselineOf(services, rest, projectDir), parseSettings(stack, raw), projectDir);
+    const settings = parseSettings(stack, raw);
+    return freezeRelease(baselineOf(services, rest, projectDir, settings.variables), settings, projectDir);
 }
 
 /** A service that runs an image, attached to the default network. */
