@@ -68,6 +68,11 @@ export class PrivateEngine {
         return run("ip", ["netns", "exec", this.#name, command, ...args], options);
     }
 
+    /** The same as words, for a process that is talked to. */
+    command(command: string, args: readonly string[]): [string, string[]] {
+        return ["ip", ["netns", "exec", this.#name, command, ...args]];
+    }
+
     /** Standard output of a docker command on this engine; throws when it fails. */
     async docker(args: readonly string[]): Promise<string> {
         const { stdout } = await exec("docker", ["--host", this.host, ...args], { maxBuffer: 64 * 1024 * 1024 });

@@ -49,14 +49,53 @@ export class KillBed {
      * @throws Error with everything that is wrong, and with what the processes said
      */
     async runCase(kill: KillCase): Promise<boolean> {
+        const boundary = "boundary" in kill.moment ? kill.moment.boundary : undefined;
+        return this.#case(describeCase(kill), kill.way, boundary, async (run, old, next) => {
+            const reached = await this.#killAt(run, kill);
+            return { reached, settled: await this.#settle(run, kill, old, next) };
+        });
+    }
+
+    /**
+     * The same with a crash of the engine at a boundary.
+     *
+     * @param crash ends the engine without any warning, and starts it again after a moment
+     */
+    async runEngineCrash(
+        way: KillCase["way"],
+        boundary: number,
+        crash: (thaw: () => void) => Promise<void>,
+    ): Promise<boolean> {
+        return this.#case(
+            `engine killed at boundary ${boundary} on the way ${way}`,
+            way,
+            boundary,
+            async (run, old, next) => {
+                const reached = await run.frozen();
+                if (reached) await crash(() => run.thaw());
+                await run.ended();
+                return { reached, settled: await expectSettled(this.toy, old, next) };
+            },
+        );
+    }
+
+    async #case(
+        about: string,
+        way: KillCase["way"],
+        freezeAt: number | undefined,
+        act: (
+            run: ToyRun,
+            old: RolloutRequest,
+            next: RolloutRequest,
+        ) => Promise<{ readonly reached: boolean; readonly settled: string }>,
+    ): Promise<boolean> {
         const { toy } = this;
         const old = this.#serving;
-        const next = await toy.declare(this.#nextVersion(kill.way));
+        const next = await toy.declare(this.#nextVersion(way));
         const writer = new Writer(toy);
-        const run = toy.run(next, { freezeAt: "boundary" in kill.moment ? kill.moment.boundary : undefined });
+        const run = toy.run(next, { freezeAt });
         try {
-            const reached = await this.#killAt(run, kill);
-            const settled = await this.#settle(run, kill, old, next);
+            const { reached, settled } = await act(run, old, next);
             await writer.end();
             const wrong = await dataDeviations(toy, writer);
             if (wrong.length > 0) throw new Error(wrong.join("\n"));
@@ -64,8 +103,8 @@ export class KillBed {
             await toy.sweep(this.#serving);
             return reached;
         } catch (error) {
-            const about = `${describeCase(kill)}, ${run.questions} boundaries passed`;
-            throw new Error(`${about}: ${String(error)}\n${run.output()}\n${this.#lastEvents()}`, { cause: error });
+            const passed = `${about}, ${run.questions} boundaries passed`;
+            throw new Error(`${passed}: ${String(error)}\n${run.output()}\n${this.#lastEvents()}`, { cause: error });
         } finally {
             run.thaw();
             run.killAll();

@@ -96,8 +96,9 @@ export class Toy {
         this.docker = new Docker(clientOptions(engineAddress(engineHost)));
     }
 
+    /** @param engineHost another engine than the usual one, which has the images already */
     static async open(engineHost?: string): Promise<Toy> {
-        await buildToyImages(engineHost);
+        if (engineHost === undefined) await buildToyImages();
         const [store, consumer, web, probe] = await freePorts(4);
         const toy = new Toy({ store, consumer, web, probe }, engineHost);
         await toy.engine.createNetwork(toy.network, toy.labels);
@@ -375,13 +376,9 @@ export class Toy {
     }
 }
 
-/** Builds what is missing; cheap by the engine's cache. */
-async function buildToyImages(engineHost: string | undefined): Promise<void> {
-    const env = {
-        ...process.env,
-        DOCKER_BUILDKIT: "0",
-        ...(engineHost === undefined ? {} : { DOCKER_HOST: engineHost }),
-    };
+/** Builds what is missing on the usual engine; cheap by the engine's cache. */
+export async function buildToyImages(): Promise<readonly string[]> {
+    const env = { ...process.env, DOCKER_BUILDKIT: "0" };
     const script = path.join(projectDir, "components", "build-image.sh");
     const build = (reference: string, ...options: string[]) =>
         exec("sh", [script, reference, ...options], { env, maxBuffer: 64 * 1024 * 1024 });
@@ -389,6 +386,7 @@ async function buildToyImages(engineHost: string | undefined): Promise<void> {
     await build(toyImages[0], "--build-arg", "VARIANT=a", toy);
     await build(toyImages[1], "--build-arg", "VARIANT=b", toy);
     await build(edgeImage, path.join(projectDir, "services", "edge"));
+    return [...toyImages, edgeImage];
 }
 
 /** Ports that nobody listens on now. */
