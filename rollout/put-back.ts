@@ -4,6 +4,7 @@
  */
 import { renderEdgeConfig } from "../engine/edge/config.ts";
 import { activeContainer } from "../engine/edge/slots.ts";
+import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
 import type { ServiceRelease } from "../release/types.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
@@ -13,6 +14,8 @@ import { removeFileHelpers } from "./service-files.ts";
 import { hasListeners } from "./steps/routes.ts";
 import { startContainer } from "./steps/start-container.ts";
 
+/** Milliseconds between two looks at a service that is unhealthy. */
+const lookEveryMs = 200;
 /** Seconds that an edge which is not wanted gets to end its connections. */
 const edgeStopSeconds = 5;
 /** Seconds that a container without a known definition gets to end. */
@@ -40,6 +43,7 @@ export async function putBack(
         await mayAct();
         if (await placeService(context, service)) note(`put ${service.name} back`, service.name);
         await mayAct();
+        await outliveUnhealthy(context, service);
         await awaitReady(context, service, "active", signal);
     }
     await mayAct();
@@ -131,6 +135,18 @@ async function stopStrangers(context: RolloutContext): Promise<void> {
         if (service === undefined || wanted.has(name) || (state !== "running" && state !== "restarting")) continue;
         const known = release.services.find((candidate) => candidate.name === service);
         await engine.stop(id, known?.spec.stopGraceSeconds ?? strangerStopSeconds);
+    }
+}
+
+/**
+ * A service that could not reach another one while that was away gets the time that its healthcheck needs to see that it is
+ * back: what was never restarted is not condemned for what the killed rollout did to its neighbours.
+ */
+async function outliveUnhealthy(context: RolloutContext, service: ServiceRelease): Promise<void> {
+    const { name } = containerOf(context, service.name);
+    const deadline = performance.now() + service.startDeadlineMs;
+    while (performance.now() < deadline && (await context.engine.inspect(name))?.health === "unhealthy") {
+        await sleep(lookEveryMs);
     }
 }
 
