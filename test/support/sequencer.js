@@ -4,7 +4,7 @@ import Module from "@jest/test-sequencer";
 // The package is CommonJS; its class is the default export of its default export, or the latter itself.
 const Sequencer = Module.default ?? Module;
 
-const kinds = ["unit", "components", "toolchain", "integration", "e2e"];
+const kinds = ["unit", "components", "toolchain", "integration", "e2e", "faults"];
 
 export default class QuickFirst extends Sequencer {
     sort(tests) {
