@@ -157,7 +157,11 @@ class Handler(BaseHTTPRequestHandler):
     def reply(self, method, body):
         if self.path == "/break":
             break_by(body)
-        status, content = self.health() if self.path == "/health" else service.answer(method, self.path, body)
+            status, content = 200, {"broken": body}
+        elif self.path == "/health":
+            status, content = self.health()
+        else:
+            status, content = service.answer(method, self.path, body)
         text = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
