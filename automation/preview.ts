@@ -95,9 +95,9 @@ export function plannedChanges(events: readonly EngineEvent[]): PlannedChange[] 
     });
 }
 
-/** The id of the release that the program would deploy, from the stack's planned outputs. */
+/** The id of the release that the program would deploy: of the stack's outputs the last that are told, the planned ones. */
 export function plannedRelease(events: readonly EngineEvent[]): string | null {
-    for (const event of events) {
+    for (const event of events.toReversed()) {
         const metadata = event.resOutputsEvent?.metadata;
         if (metadata?.type !== "pulumi:pulumi:Stack") continue;
         const id: unknown = metadata.new?.outputs.releaseId;
