@@ -21,7 +21,7 @@ export const privileges: ParityCheck = {
             equal(["read_only"], spec.readOnly, host.ReadonlyRootfs),
             equal(["cap_add"], capabilityNames(spec.capAdd), capabilityNames(host.CapAdd)),
             equal(["cap_drop"], capabilityNames(spec.capDrop), capabilityNames(host.CapDrop)),
-            equal(["security_opt"], securityOptions(spec.securityOpt), securityOptions(host.SecurityOpt)),
+            equal(["security_opt"], securityOptions(spec.securityOpt), askedOptions(host, spec.securityOpt)),
             equal(["group_add"], sorted(spec.groupAdd), sorted(host.GroupAdd)),
         ];
     },
@@ -40,6 +40,13 @@ export function securityOptions(options: readonly string[]): string[] {
             return said === "no-new-privileges" ? "no-new-privileges:true" : said;
         }),
     ).filter((option) => option !== "no-new-privileges:false");
+}
+
+/** Without what the engine adds by itself to a container that shares the host's processes or memory, or has all power. */
+function askedOptions(host: Subject["container"]["HostConfig"], declared: readonly string[]): string[] {
+    const shares = host.Privileged || [host.PidMode, host.IpcMode].includes("host");
+    const byEngine = shares && !securityOptions(declared).includes("label:disable");
+    return securityOptions(host.SecurityOpt).filter((option) => !byEngine || option !== "label:disable");
 }
 
 function sorted(list: readonly string[]): string[] {

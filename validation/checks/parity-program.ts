@@ -205,7 +205,7 @@ export const health: ParityCheck = {
         const expected = given === undefined ? inherited : { ...given, test: ownTest ? given.test : inherited?.test };
         const off = (test: readonly string[] | undefined) => test === undefined || test[0] === "NONE";
         const test = equal(["healthcheck", "test"], expected?.test, actual?.test);
-        if (off(expected?.test)) return [test];
+        if (off(expected?.test) || off(actual?.test)) return [test];
         return [
             test,
             ...(["interval", "timeout", "start_period", "retries"] as const).map((key) =>

@@ -16,6 +16,8 @@ export interface Subject {
     readonly expectedImage: Fact<ImageInspection>;
     readonly actualImage: Fact<ImageInspection>;
     readonly process: Fact<ProcessFacts>;
+    /** Path to content in base64. */
+    readonly files: Readonly<Record<string, Fact<string | undefined>>>;
     readonly engine: Fact<EngineDefaults>;
     /** The edge's container, which carries ports and names. */
     readonly edge: Fact<Inspection>;

@@ -1,12 +1,16 @@
 /** What a container sees of volumes and of memory as files. */
+
+import { fileMounts } from "../../release/file-volumes.ts";
+import { substituteSecrets } from "../../release/secrets.ts";
 import type { Inspection } from "../facts/container.ts";
-import { drift, equal, equalEntries, type Outcome, type ParityCheck, type Subject } from "./parity-property.ts";
+import { drift, equal, equalEntries, type Outcome, open, type ParityCheck, type Subject } from "./parity-property.ts";
 
 export const mounts: ParityCheck = {
     knows: { spec: ["mounts"], host: ["Binds", "Mounts"], config: ["Volumes"] },
     compare(subject) {
         const { service, container } = subject;
-        const expected = new Map(service.spec.mounts.map((mount) => [mount.target, mount]));
+        const ofFiles = fileMounts(subject.project, service);
+        const expected = new Map([...service.spec.mounts, ...ofFiles].map((mount) => [mount.target, mount]));
         const actual = new Map(
             container.Mounts.filter(({ Type }) => Type !== "tmpfs").map((mount) => [mount.Destination, mount]),
         );
@@ -17,11 +21,9 @@ export const mounts: ParityCheck = {
             const found = actual.get(target);
             const is = found === undefined ? undefined : describeActual(found, extraOptions(container, target));
             if (wanted !== undefined) {
-                return equal(
-                    path,
-                    `${wanted.type} ${wanted.source}, ${wanted.readOnly ? "read-only" : "read-write"}`,
-                    is,
-                );
+                const access = wanted.readOnly ? "read-only" : "read-write";
+                const rule = ofFiles.includes(wanted) ? "files-on-volume" : undefined;
+                return equal(path, `${wanted.type} ${wanted.source}, ${access}`, is, rule);
             }
             return anonymous(found) && ofImage(subject, target)
                 ? equal(path, "anonymous volume of the image", "anonymous volume of the image")
@@ -29,6 +31,33 @@ export const mounts: ParityCheck = {
         });
     },
 };
+
+/** Content of configs and secrets, which may be secret: by digest, as the environment. */
+export const files: ParityCheck = {
+    knows: { spec: ["files"] },
+    compare(subject) {
+        // The ledger may hold releases from before there were files.
+        return (subject.service.spec.files ?? []).map(({ target, content, encoding }): Outcome => {
+            const path = ["files", target];
+            const found = subject.files[target];
+            if (found === undefined || !found.known) return open(path, found?.reason ?? "nobody read it");
+            const digest = (base64: string | undefined) =>
+                base64 === undefined ? "none" : `digest ${subject.digest(base64)}`;
+            const wanted = encoding === "base64" ? content : filled(content, subject);
+            if (wanted === undefined) return open(path, "the value of its secret is not at hand", digest(found.value));
+            return equal(path, digest(wanted), digest(found.value));
+        });
+    },
+};
+
+/** In base64; undefined where a secret has no value here. */
+function filled(text: string, { secrets }: Subject): string | undefined {
+    try {
+        return Buffer.from(substituteSecrets(text, secrets)).toString("base64");
+    } catch {
+        return undefined;
+    }
+}
 
 type ActualMount = Inspection["Mounts"][number];
 

@@ -10,7 +10,7 @@ import { labels, limits, logging, privileges } from "./parity-power.ts";
 import { processes } from "./parity-process.ts";
 import { environment, health, image, lifetime, program } from "./parity-program.ts";
 import type { Outcome, ParityCheck, Subject } from "./parity-property.ts";
-import { mounts, tmpfs } from "./parity-storage.ts";
+import { files, mounts, tmpfs } from "./parity-storage.ts";
 import { everythingElse } from "./parity-unknown.ts";
 
 /** What every check says is compared in this order, which is also that of a report. */
@@ -24,6 +24,7 @@ const named: readonly ParityCheck[] = [
     networks,
     names,
     mounts,
+    files,
     tmpfs,
     privileges,
     processes,

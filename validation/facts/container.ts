@@ -84,6 +84,8 @@ const hostConfig = z.looseObject({
     Dns: words,
     ExtraHosts: words,
     Privileged: flag,
+    PidMode: text,
+    IpcMode: text,
     ReadonlyRootfs: flag,
     Init: flag,
     Sysctls: dictionary,
@@ -141,10 +143,12 @@ export interface ContainerEvidence {
     /** The image that it was made from. */
     readonly actualImage: Fact<ImageInspection>;
     readonly process: Fact<ProcessFacts>;
+    /** Path to the content of a file, in base64; undefined inside a known fact where there is no such file. */
+    readonly files: Readonly<Record<string, Fact<string | undefined>>>;
 }
 
 /** The calls to the engine that evidence needs. */
-export type EvidenceSource = Pick<Engine, "inspect" | "imageDetails" | "exec">;
+export type EvidenceSource = Pick<Engine, "inspect" | "imageDetails" | "exec" | "getFile">;
 
 export interface EvidenceRequest {
     /** Name or id of the container. */
@@ -153,6 +157,8 @@ export interface EvidenceRequest {
     readonly image: string;
     /** The root file system is meant to be read-only: try to write to it. */
     readonly readOnlyRoot: boolean;
+    /** Files whose content is to be read. */
+    readonly files: readonly string[];
 }
 
 /** Collects one container's evidence. Never throws: an engine that cannot be asked leaves facts unknown. */
@@ -164,20 +170,29 @@ export async function containerEvidence(engine: EvidenceSource, request: Evidenc
     const inspection = container.known ? container.value : undefined;
     if (inspection === undefined) {
         const reason = container.known ? "there is no container" : container.reason;
-        return { container, expectedImage, actualImage: unknown(reason), process: unknown(reason) };
+        return { container, expectedImage, actualImage: unknown(reason), process: unknown(reason), files: {} };
     }
-    const [actualImage, process] = await Promise.all([
+    const [actualImage, process, ...contents] = await Promise.all([
         expectedImage.known && expectedImage.value.Id === inspection.Image
             ? expectedImage
             : imageFacts(engine, inspection.Image),
-        inspection.State.Running
-            ? processFacts(engine, inspection.Id, {
-                  init: inspection.HostConfig.Init,
-                  tryWrite: request.readOnlyRoot,
-              })
-            : unknown<ProcessFacts>(`the container is ${inspection.State.Status}, so that no process can be asked`),
+        askProcesses(engine, inspection, request.readOnlyRoot),
+        ...request.files.map(async (path) => {
+            const content = attempt(async () => (await engine.getFile(inspection.Id, path))?.toString("base64"));
+            return [path, await content] as const;
+        }),
     ]);
-    return { container, expectedImage, actualImage, process };
+    return { container, expectedImage, actualImage, process, files: Object.fromEntries(contents) };
+}
+
+async function askProcesses(
+    engine: EvidenceSource,
+    { Id: id, State: state, HostConfig: host }: Inspection,
+    tryWrite: boolean,
+): Promise<Fact<ProcessFacts>> {
+    if (!state.Running) return unknown(`the container is ${state.Status}, so that no process can be asked`);
+    if (host.PidMode !== "") return unknown(`it sees the processes of ${host.PidMode}: process 1 is not its own`);
+    return processFacts(engine, id, { init: host.Init, tryWrite });
 }
 
 /** What the engine does where neither baseline nor image say anything. */

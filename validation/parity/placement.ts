@@ -12,7 +12,7 @@ import { type Finding, type Findings, summarize } from "./finding.ts";
 import { lineFinder } from "./lines.ts";
 
 /** The calls to the engine that a comparison needs. */
-export type PlacementEngine = Pick<Engine, "inspect" | "imageDetails" | "exec" | "defaults" | "list">;
+export type PlacementEngine = Pick<Engine, "inspect" | "imageDetails" | "exec" | "getFile" | "defaults" | "list">;
 
 export interface PlacementOptions {
     /** Values of the secrets whose placeholders stand in the release; what lacks one is inconclusive. @default {} */
@@ -48,16 +48,33 @@ export async function comparePlacement(
     const digest = (value: string) => createHmac("sha256", key).update(value).digest("hex").slice(0, 8);
     const declared = (name: string) => (Object.hasOwn(containers, name) ? containers[name] : undefined);
     const committed = (name: string) => (Object.hasOwn(committedImages, name) ? committedImages[name] : undefined);
-    const evidenceOf = async (name: string, image: string, readOnlyRoot: boolean): Promise<ContainerEvidence> => {
+    const evidenceOf = async (
+        name: string,
+        image: string,
+        readOnlyRoot: boolean,
+        files: readonly string[],
+    ): Promise<ContainerEvidence> => {
         const container = declared(name);
         if (container === undefined) return withoutContainer("nobody declared a container for it");
-        return containerEvidence(engine, { container: container.name, image: committed(name) ?? image, readOnlyRoot });
+        return containerEvidence(engine, {
+            container: container.name,
+            image: committed(name) ?? image,
+            readOnlyRoot,
+            files,
+        });
     };
     const [defaults, edgeEvidence, strangers, ...evidence] = await Promise.all([
         defaultsFact(engine),
-        evidenceOf("edge", release.edge.image.reference, true),
+        evidenceOf("edge", release.edge.image.reference, true, []),
         findStrangers(engine, release, containers),
-        ...release.services.map(({ name, image, spec }) => evidenceOf(name, image.reference, spec.readOnly)),
+        ...release.services.map(({ name, image, spec }) =>
+            evidenceOf(
+                name,
+                image.reference,
+                spec.readOnly,
+                (spec.files ?? []).map(({ target }) => target),
+            ),
+        ),
     ]);
     const edge = presentContainer(edgeEvidence, "the edge's container is missing");
     const common = { stack: release.stack, project: release.project, engine: defaults, secrets, digest };
@@ -75,6 +92,7 @@ export async function comparePlacement(
                 expectedImage: found.expectedImage,
                 actualImage: found.actualImage,
                 process: found.process,
+                files: found.files,
                 edge,
                 ...(committedImage === undefined ? {} : { committedImage }),
             },
@@ -100,6 +118,7 @@ function withoutContainer(reason: string): ContainerEvidence {
         expectedImage: unknown(reason),
         actualImage: unknown(reason),
         process: unknown(reason),
+        files: {},
     };
 }
 

@@ -12,6 +12,8 @@ const reasons = {
         "The edge answers to a service's names on each of its networks, so that services keep their connections' address.",
     "network-of-provider":
         "Pulumi's provider makes a container on the engine's own network and moves it to its networks before it starts.",
+    "files-on-volume":
+        "Files of configs and secrets lie on a volume of the revision: the engine copies nothing into a read-only root.",
     "container-name": "A container's name carries its revision, so that two revisions can stand side by side.",
     "plumbline-labels": "Labels of Plumbline's own tell to which stack, service and revision a container belongs.",
     "revision-variable": "PLUMBLINE_REVISION tells the service which revision it is; its health answer reports it.",

@@ -7,10 +7,12 @@ export interface Drift {
     readonly change: (plan: Plan, stage: Stage) => void;
     /** Property to what is expected and what is found: exactly these drifts, no other. Texts may hold `{project}`. */
     readonly found: Readonly<Record<string, readonly [expected: string, actual: string]>>;
+    /** What cannot be compared any more. */
+    readonly open: readonly string[];
 }
 
-function drift(name: string, change: Drift["change"], found: Drift["found"]): Drift {
-    return { name, change, found };
+function drift(name: string, change: Drift["change"], found: Drift["found"], open: readonly string[] = []): Drift {
+    return { name, change, found, open };
 }
 
 const mebibyte = 1_048_576;
@@ -127,7 +129,7 @@ export const drifts: readonly Drift[] = [
         read_only: ["true", "false"],
         "read_only (process)": [
             "a write is refused: Read-only file system",
-            "a write is refused for another reason: sh: 1: cannot create /.plumbline-write-check: Permission denied",
+            "a write is refused for another reason: …",
         ],
     }),
     drift("privileged", host({ Privileged: true }), {
@@ -253,7 +255,6 @@ export const drifts: readonly Drift[] = [
     }),
     drift("no healthcheck", config({ Healthcheck: { Test: ["NONE"] } }), {
         "healthcheck.test": ['["CMD","true"]', '["NONE"]'],
-        "healthcheck.interval": ["30000ms", "30000ms"],
     }),
     drift("another restart policy", host({ RestartPolicy: { Name: "always" } }), {
         restart: ["unless-stopped", "always"],
@@ -326,9 +327,20 @@ export const drifts: readonly Drift[] = [
         host({ LogConfig: { Type: "json-file", Config: { "max-size": "2m", "max-file": "2" } } }),
         { "logging.options.max-size": ["1m", "2m"] },
     ),
-    drift("the host's processes", host({ PidMode: "host" }), {
-        pid: ["none", "host"],
-    }),
+    drift(
+        "the host's processes",
+        host({ PidMode: "host" }),
+        {
+            pid: ["none", "host"],
+        },
+        [
+            "user (process)",
+            "cap_drop (process)",
+            "security_opt.no-new-privileges (process)",
+            "security_opt.seccomp (process)",
+            "read_only (process)",
+        ],
+    ),
     drift("the host's shared memory", host({ IpcMode: "host" }), {
         ipc: ["private", "host"],
     }),
