@@ -19,6 +19,11 @@ export interface RolloutContext {
     readonly probeAddress: { readonly host: string; readonly port: number };
     readonly timeline: Timeline;
     readonly logs: StartupLogs;
+    /**
+     * Restarts that the engine had to do before this rollout, by container: they are history, not trouble. A container that
+     * is started here begins at none.
+     */
+    readonly restartsBefore: Map<string, number>;
     /** Filled as services are proven: the facts of the report. */
     readonly proven: Map<string, { readonly readyAfterMs: number; readonly probeMs: number }>;
 }

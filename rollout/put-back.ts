@@ -108,6 +108,7 @@ async function placeService(context: RolloutContext, service: ServiceRelease): P
     const slots = routed ? (await edge.readSlots())[name] : undefined;
     const serves = !routed || (slots?.held === false && activeContainer({ [name]: slots }, name) === container);
     const own = await engine.inspect(container);
+    if (own !== undefined) context.restartsBefore.set(container, own.restartCount);
     if (service.kind === "job") return false; // It has run: a job of the release that was committed is not run again.
     if (own?.running === true && serves) return false;
 

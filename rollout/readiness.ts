@@ -162,7 +162,10 @@ async function assertNoTrouble(context: RolloutContext, service: ServiceRelease,
 export async function look(context: RolloutContext, service: ServiceRelease): Promise<ContainerFacts> {
     const container = containerOf(context, service.name);
     const facts = await context.engine.inspect(container.name);
-    if (facts !== undefined) return facts;
+    if (facts !== undefined) {
+        const before = context.restartsBefore.get(container.name) ?? 0;
+        return { ...facts, restartCount: Math.max(0, facts.restartCount - before) };
+    }
     throw new PlumblineError("startup", `${service.name}: its container ${container.name} was removed`, {
         service: service.name,
         remedy: "find out who removes containers on this engine, then deploy again",

@@ -159,6 +159,7 @@ async function readSituation(context: RolloutContext, engine: Engine): Promise<S
         listed.filter(({ labels }) => labels["plumbline.service"] !== undefined).map(({ id }) => engine.inspect(id)),
     );
     const running = facts.filter((seen) => seen !== undefined);
+    for (const { name, restartCount } of running) context.restartsBefore.set(name, restartCount);
     const edgeRuns = (await engine.inspect(edgeContainer.name))?.running === true;
     const serving = edgeRuns ? edge : previousEdge(engine, running);
     const slots = serving === undefined ? {} : await serving.readSlots();

@@ -114,6 +114,7 @@ export class Session {
             probeAddress: probeAddress(placed.release, this.engine.address),
             timeline: this.timeline,
             logs: this.#logs,
+            restartsBefore: new Map(),
             proven: new Map(),
         };
     }

@@ -3,12 +3,15 @@ import type { ServiceRelease } from "../../release/types.ts";
 import { containerOf, type RolloutContext } from "../context.ts";
 import { fillFiles } from "../service-files.ts";
 
-type Doors = Pick<RolloutContext, "engine" | "release" | "containers" | "secrets">;
+type Doors = Pick<RolloutContext, "engine" | "release" | "containers" | "secrets" | "restartsBefore">;
 
 /** Starts the service's own container, prepared; does nothing more when it runs. */
 export async function startContainer(context: Doors, service: ServiceRelease): Promise<void> {
     await prepareContainer(context, service);
-    await context.engine.start(containerOf(context, service.name).name);
+    const { name } = containerOf(context, service.name);
+    // The engine counts from this start; it keeps its count where the container runs already.
+    if ((await context.engine.inspect(name))?.running !== true) context.restartsBefore.delete(name);
+    await context.engine.start(name);
 }
 
 /** Everything before the start: what a hand-over does before the edge holds. */

@@ -125,7 +125,10 @@ async function output(id: string): Promise<string[]> {
 const helpers = () => engine.list({ "plumbline.project": project, "plumbline.role": "files" });
 
 async function start(release: Release, container: DeclaredContainer): Promise<void> {
-    await startContainer({ engine, release, secrets, containers: { reader: container } }, serviceOf(release, "reader"));
+    await startContainer(
+        { engine, release, secrets, containers: { reader: container }, restartsBefore: new Map() },
+        serviceOf(release, "reader"),
+    );
 }
 
 const whatReaderSees = [
