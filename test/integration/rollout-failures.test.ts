@@ -118,7 +118,7 @@ describe("a bad image of one service", () => {
         const evidence = path.join(toy.folder, bad.evidence);
         expect(await factsOf(bad.request, "web")).toBeUndefined();
         expect(readFileSync(path.join(evidence, "web.last.log"), "utf8")).toContain("broken on purpose");
-        expect(readFileSync(path.join(evidence, "web.inspect.json"), "utf8")).toContain('"ExitCode": 7');
+        expect(readFileSync(path.join(evidence, "web.inspect.json"), "utf8")).toContain('"RestartCount"');
         expect(existsSync(path.join(evidence, "store.last.log"))).toBe(true);
         expect(readFileSync(path.join(evidence, "timeline.jsonl"), "utf8")).toContain("step-failed");
     });
