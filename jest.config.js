@@ -12,7 +12,7 @@ export default {
     },
     testSequencer: "<rootDir>/test/support/sequencer.js",
     reporters: ["default", "<rootDir>/test/support/count-reporter.js"],
-    testTimeout: 120_000,
+    testTimeout: 600_000,
     // The real engine and two cores are shared by all files: one after the other.
     maxWorkers: 1,
 };

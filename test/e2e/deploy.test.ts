@@ -315,7 +315,7 @@ describe("secrets of the stack", () => {
             ".plumbline/state",
             "release.json",
             "timeline.jsonl",
-            "ledger/000001.json",
+            "ledger/commit-000001.json",
             "logs of api",
         ]) {
             expect(places).toContain(place);
