@@ -67,9 +67,13 @@ export async function readTimeline(folder: string, stack: string): Promise<Timel
 }
 
 /** When the step failed that made everything be undone, and which it was. */
-export function detection(timeline: readonly TimelineEvent[]): { readonly at: number; readonly step: string } | null {
+export function detection(timeline: readonly TimelineEvent[]): {
+    readonly at: number;
+    readonly step: string;
+    readonly message: string;
+} | null {
     const event = timeline.find(({ event }) => event === "step-failed");
-    return event === undefined ? null : { at: Date.parse(event.at), step: event.step ?? "" };
+    return event === undefined ? null : { at: Date.parse(event.at), step: event.step ?? "", message: event.message };
 }
 
 /** Milliseconds in which at least one of the named steps was under way. */

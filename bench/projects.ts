@@ -121,7 +121,8 @@ export class PlumblineSide implements Side {
     }
 
     keep(): void {
-        this.#base = this.#tried;
+        // What was undone is not what runs.
+        if (this.#committed) this.#base = this.#tried;
     }
 
     async restore(): Promise<void> {

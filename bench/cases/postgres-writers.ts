@@ -45,6 +45,9 @@ async function changeWhileWriting({ note }: CaseContext, side: Side): Promise<Wr
 }
 
 function figuresOf(ours: WritingRun, theirs: WritingRun): Figure[] {
+    const errors = Object.entries(ours.otherErrors)
+        .map(([what, count]) => `${count} × ${what}`)
+        .join(", ");
     const pair = (pick: (result: WritingRun) => number | null) => ({ value: pick(ours), compared: pick(theirs) });
     return [
         { meaning: "connections refused", unit: "", ...pair(({ refused }) => refused), atMost: 0 },
@@ -61,7 +64,18 @@ function figuresOf(ours: WritingRun, theirs: WritingRun): Figure[] {
             unit: "ms",
             ...pair(({ longestMs }) => longestMs),
         },
-        { meaning: "connections accepted that came to nothing", unit: "", ...pair((run) => run.failedConnections) },
+        {
+            meaning: "connections accepted that came to nothing",
+            unit: "",
+            ...pair((run) => run.failedConnections),
+            ...(Object.keys(ours.otherErrors).length === 0
+                ? {}
+                : {
+                      note: Object.entries(ours.otherErrors)
+                          .map(([what, count]) => `${count} × ${what}`)
+                          .join(", "),
+                  }),
+        },
         { meaning: "statements cut off, not acknowledged", unit: "", ...pair(({ cut }) => cut) },
         { meaning: "exit code", unit: "", ...pair(({ code }) => code), atMost: 0, atLeast: 0 },
     ];

@@ -30,7 +30,8 @@ interface LoadRun {
     readonly load: LoadResult;
     readonly code: number | null;
     readonly changeMs: number;
-    readonly lastLine: string;
+    /** The end of what the command printed. */
+    readonly printed: string;
     readonly crash: ContainerEvent | undefined;
 }
 
@@ -101,11 +102,14 @@ function define(one: LoadCase): BenchCase {
             const ours = await changeUnderLoad(context, plumbline, one);
             const theirs = await changeUnderLoad(context, compose, one);
             const { timeline, watch: _, ...rest } = { ...ours, timeline: ours.timeline ?? [] };
+            const found = detection(timeline);
+            const why = found === null ? "" : `step "${found.step}" failed: ${found.message}`;
+            if (why !== "") context.note(`plumbline: ${why.split("\n", 1)[0]}`);
             const figures = [
-                ...loadFigures(one, ours, theirs),
+                ...loadFigures(one, ours, theirs, why),
                 ...(ours.watch === undefined ? [] : (one.also?.({ ...ours, timeline, watch: ours.watch }) ?? [])),
             ];
-            return { figures, details: { plumbline: { ...rest, failed: detection(timeline) }, compose: theirs } };
+            return { figures, details: { plumbline: { ...rest, failed: found }, compose: theirs } };
         },
     };
 }
@@ -136,7 +140,7 @@ async function changeUnderLoad(
             load: result,
             code: ran.code,
             changeMs: Math.round(ms),
-            lastLine: ran.stdout.trimEnd().split("\n").at(-1) ?? "",
+            printed: ran.output.trimEnd().slice(-3_000),
             crash: events.firstCrash(one.change.service),
             ...(side instanceof PlumblineSide
                 ? { timeline: await readTimeline(side.project.folder, stack) }
@@ -151,7 +155,7 @@ async function changeUnderLoad(
     }
 }
 
-function loadFigures(one: LoadCase, ours: LoadRun, theirs: LoadRun): Figure[] {
+function loadFigures(one: LoadCase, ours: LoadRun, theirs: LoadRun, why: string): Figure[] {
     const code = exitCodes[one.ends];
     const pair = (pick: (result: LoadResult) => number) => ({ value: pick(ours.load), compared: pick(theirs.load) });
     const reasons = Object.entries(ours.load.reasons).map(([reason, count]) => `${count} × ${reason}`);
@@ -181,6 +185,7 @@ function loadFigures(one: LoadCase, ours: LoadRun, theirs: LoadRun): Figure[] {
             compared: theirs.code,
             atLeast: code,
             atMost: code,
+            ...(ours.code === code || why === "" ? {} : { note: why.split("\n", 1)[0]?.replaceAll("|", "/") ?? "" }),
         },
         { meaning: "how late the generator's worst request left", unit: "ms", ...pair(({ latest }) => latest) },
     ];
