@@ -206,6 +206,14 @@ export class Ledger {
         return commit;
     }
 
+    /**
+     * Says that a transaction goes backward, before it does: a commit of it that arrives after all, from a deployer that was
+     * killed while it wrote, then counts for nothing.
+     */
+    async recordUndone(transaction: string): Promise<void> {
+        await this.#write(undoneFile(transaction), JSON.stringify({ transaction }));
+    }
+
     /** The newest commit, or nothing: also where the stack was never deployed on this engine, or was destroyed since. */
     async lastCommit(): Promise<CommitRecord | undefined> {
         if (!(await this.#isReadable())) return undefined;
@@ -215,12 +223,15 @@ export class Ledger {
     /** All commits, the newest first. */
     async commits(): Promise<CommitRecord[]> {
         if (!(await this.#isReadable())) return [];
-        const names = (await this.#names())
+        const names = await this.#names();
+        const newestFirst = names
             .filter((name) => commitName.test(name))
             .sort()
             .reverse();
-        const records = await Promise.all(names.map((name) => this.#read<CommitRecord>(name)));
-        return records.flatMap((record) => (record === undefined ? [] : [record]));
+        const records = await Promise.all(newestFirst.map((name) => this.#read<CommitRecord>(name)));
+        return records.filter(
+            (record) => record !== undefined && !names.includes(undoneFile(record.transaction)),
+        ) as CommitRecord[];
     }
 
     /** A release that a transaction has named before, by its id, as the text that was recorded. */
@@ -290,15 +301,17 @@ export class Ledger {
     }
 
     async #newestCommit(names: readonly string[]): Promise<CommitRecord | undefined> {
-        const newest = names
+        const destroyed = await this.#read<{ readonly sequence: number }>("destroyed.json");
+        const newestFirst = names
             .filter((name) => commitName.test(name))
             .sort()
-            .at(-1);
-        if (newest === undefined) return undefined;
-        const destroyed = await this.#read<{ readonly sequence: number }>("destroyed.json");
-        return Number(commitName.exec(newest)?.[1]) === destroyed?.sequence
-            ? undefined
-            : this.#read<CommitRecord>(newest);
+            .reverse();
+        for (const name of newestFirst) {
+            if (Number(commitName.exec(name)?.[1]) === destroyed?.sequence) return undefined;
+            const record = await this.#read<CommitRecord>(name);
+            if (record !== undefined && !names.includes(undoneFile(record.transaction))) return record;
+        }
+        return undefined;
     }
 
     async #write(name: string, content: string): Promise<void> {
@@ -362,6 +375,10 @@ export function busy(project: string, other: OpenTransaction): PlumblineError {
         `${project}: transaction ${other.transaction} of ${who} has been under way since ${other.since}`,
         { remedy: "wait until it has ended; if it never will, run `npm run recover`" },
     );
+}
+
+function undoneFile(transaction: string): string {
+    return `undone-${transaction}.json`;
 }
 
 const prefix = "plumbline.transaction.";

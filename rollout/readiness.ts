@@ -121,7 +121,8 @@ export function troubleOf(
 ): string | undefined {
     const memory = facts.oomKilled ? ", killed for want of memory" : "";
     if (facts.restartCount > 0 || facts.state === "restarting") {
-        return `stopped by itself (exit code ${facts.exitCode}${memory}) and was restarted ${facts.restartCount} times`;
+        // The exit code is gone: the engine forgets it with the new start.
+        return `stopped by itself${memory} and was restarted ${facts.restartCount} times`;
     }
     if (facts.state === "exited" || facts.state === "dead") {
         if (kind === "job" && facts.exitCode === 0) return undefined;

@@ -27,6 +27,7 @@ export async function settle(
     const committed = last?.transaction === mine.transaction;
     session.begin(last?.release ?? null, `recovering ${mine.transaction}, ${committed ? "forward" : "backward"}`);
     try {
+        if (!committed) await ledger.recordUndone(mine.transaction);
         const left = await session.putBack(last, mine);
         if (left !== undefined) return session.end("rollback-failed", [], `recovery failed: ${left}`);
         await ledger.end(mine);

@@ -129,6 +129,7 @@ async function undo(
     }
     const first = error instanceof StepsFailed ? error.cause : error;
     await saveFailure(session.context(session.request), session.evidence);
+    await ledger.recordUndone(open.transaction).catch(warn);
     const left = await session.putBack(last, open);
     const reason = redact(describeError(first));
     if (left === undefined && last?.release !== release.id) {

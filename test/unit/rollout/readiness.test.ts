@@ -29,20 +29,16 @@ describe("a container", () => {
             { state: "exited", exitCode: 137, oomKilled: true },
             "stopped by itself with exit code 137, killed for want of memory",
         ],
-        [
-            "is being restarted",
-            { state: "restarting", exitCode: 2 },
-            "stopped by itself (exit code 2) and was restarted 0 times",
-        ],
+        ["is being restarted", { state: "restarting", exitCode: 2 }, "stopped by itself and was restarted 0 times"],
         [
             "runs again after it was restarted",
             { restartCount: 2, exitCode: 1, health: "healthy" },
-            "stopped by itself (exit code 1) and was restarted 2 times",
+            "stopped by itself and was restarted 2 times",
         ],
         [
             "was restarted for want of memory",
             { restartCount: 1, exitCode: 137, oomKilled: true },
-            "stopped by itself (exit code 137, killed for want of memory) and was restarted 1 times",
+            "stopped by itself, killed for want of memory and was restarted 1 times",
         ],
         ["is paused", { state: "paused" }, "is paused"],
         ["is unhealthy", { health: "unhealthy" }, "is unhealthy by its own healthcheck"],
