@@ -68,13 +68,7 @@ function figuresOf(ours: WritingRun, theirs: WritingRun): Figure[] {
             meaning: "connections accepted that came to nothing",
             unit: "",
             ...pair((run) => run.failedConnections),
-            ...(Object.keys(ours.otherErrors).length === 0
-                ? {}
-                : {
-                      note: Object.entries(ours.otherErrors)
-                          .map(([what, count]) => `${count} × ${what}`)
-                          .join(", "),
-                  }),
+            ...(errors === "" ? {} : { note: errors }),
         },
         { meaning: "statements cut off, not acknowledged", unit: "", ...pair(({ cut }) => cut) },
         { meaning: "exit code", unit: "", ...pair(({ code }) => code), atMost: 0, atLeast: 0 },
