@@ -150,6 +150,15 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         finish(report(options, result, result.outcome === "refused" ? "" : renderReleases(result)));
     });
 
+    command("validate", "Compare every property of the baseline with what runs. Changes nothing that runs.", [
+        "npm run validate",
+        "npm run validate -- --stack production --json",
+    ]).action(async (options: CommonOptions) => {
+        const { renderValidate, validate } = await import("./validate.ts");
+        const result = await validate({ ...shared(options) });
+        finish(report(options, result, renderValidate(result)));
+    });
+
     command("destroy", "Stop and remove a stack in reverse order. Data volumes stay unless --volumes is given.", [
         "npm run destroy -- --stack staging",
         "npm run destroy -- --stack local --volumes --yes",

@@ -5,7 +5,7 @@ import { describe, expect, test } from "@jest/globals";
 
 const main = path.resolve("automation/main.ts");
 
-const commands = ["deploy", "preview", "status", "rollback", "recover", "releases", "destroy", "secrets"];
+const commands = ["deploy", "preview", "status", "rollback", "recover", "releases", "validate", "destroy", "secrets"];
 
 function run(...args: string[]) {
     const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
