@@ -125,7 +125,7 @@ describe("a bad image of one service", () => {
 });
 
 describe("a failure at the last gate", () => {
-    test("F5, F6 the consumer goes back too, and the old code has its old setting and secret [R80, R90]", async () => {
+    test("F5, F6 the consumer goes back too, and the old code has its old setting and secret [R51, R80, R90]", async () => {
         const secret = (value: string, version: ToyVersion): ToyVersion => ({
             ...version,
             settings: { store: "<secret:TOKEN>", consumer: `as before ${count}`, web: "<secret:TOKEN>" },
