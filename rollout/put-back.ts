@@ -18,6 +18,8 @@ import { startContainer } from "./steps/start-container.ts";
 const lookEveryMs = 200;
 /** Seconds that an edge which is not wanted gets to end its connections. */
 const edgeStopSeconds = 5;
+/** Longest start of the edge, in milliseconds: it looks every name up once, and a name that nobody knows may cost a second. */
+const edgeReadyMs = 45_000;
 /** Seconds that a container without a known definition gets to end. */
 const strangerStopSeconds = 30;
 
@@ -91,9 +93,19 @@ async function serveWithEdge(context: RolloutContext): Promise<void> {
         if (other.name !== edgeContainer.name && other.state === "running")
             await engine.stop(other.id, edgeStopSeconds);
     }
-    await engine.start(edgeContainer.name);
-    await edge.ready();
+    await startEdge(context);
     await edge.applyConfig(renderEdgeConfig(release.edge, await edge.readSlots()));
+}
+
+/** Starts the edge, anew where it cannot look names up. */
+export async function startEdge(context: Pick<RolloutContext, "engine" | "edge" | "edgeContainer">): Promise<void> {
+    const { engine, edge, edgeContainer } = context;
+    await engine.start(edgeContainer.name);
+    await edge.ready(edgeReadyMs);
+    if (await edge.findsNames()) return;
+    await engine.stop(edgeContainer.name, edgeStopSeconds);
+    await engine.start(edgeContainer.name);
+    await edge.ready(edgeReadyMs);
 }
 
 /**

@@ -122,7 +122,9 @@ async function undo(
     await untilEngineAnswers(engine);
     const committed = await ledger.lastCommit();
     if (committed?.transaction === open.transaction) {
-        // The record was written, and only its answer was lost: from here on there is no way back.
+        // The record was written, and only what followed was lost: from here on there is no way back, only forward.
+        const missing = await session.putBack(committed, open);
+        if (missing !== undefined) warn(new Error(`the committed release does not run as a whole: ${missing}`));
         const services = await describeServices(session.context(session.request), new Set());
         await close(session, open);
         return session.end("committed", services, null);

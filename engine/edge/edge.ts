@@ -38,6 +38,8 @@ export interface Assignment {
 const configPath = "/etc/plumbline-edge/haproxy.cfg";
 /** How often the edge is asked while something is awaited, in milliseconds. */
 const askEveryMs = 100;
+/** Longest time for one command inside the edge: they take some 100 ms. */
+const execMs = 10_000;
 const resolveWithinMs = 10_000;
 const reloadWithinMs = 10_000;
 
@@ -69,6 +71,16 @@ export class EdgeControl {
             },
             () => this.failure(`The edge did not answer within ${timeoutMs} ms`, last),
         );
+    }
+
+    /**
+     * Whether the edge can look names up. A container that outlived a crash of its engine cannot: the engine's DNS is gone
+     * from its network, and only a restart brings it back.
+     */
+    async findsNames(): Promise<boolean> {
+        const name = (await this.engine.inspect(this.containerId))?.name ?? "";
+        const argv = ["timeout", "3", "getent", "ahosts", name];
+        return (await this.engine.exec(this.containerId, argv, { timeoutMs: execMs })).exitCode === 0;
     }
 
     /** The slots as the running edge has them (not as the file says). */
@@ -284,7 +296,11 @@ export class EdgeControl {
     }
 
     private async write(text: string): Promise<void> {
-        const result = await this.engine.exec(this.containerId, ["/usr/local/bin/edge-write"], { stdin: text });
+        const length = String(Buffer.byteLength(text));
+        const result = await this.engine.exec(this.containerId, ["/usr/local/bin/edge-write", length], {
+            stdin: text,
+            timeoutMs: execMs,
+        });
         if (result.exitCode === 0) return;
         throw this.failure(
             "The edge refused its new configuration and keeps the old one",
@@ -307,7 +323,10 @@ export class EdgeControl {
     }
 
     private async run(argv: readonly string[], stdin?: string): Promise<ExecResult> {
-        const result = await this.engine.exec(this.containerId, argv, stdin === undefined ? {} : { stdin });
+        const result = await this.engine.exec(this.containerId, argv, {
+            timeoutMs: execMs,
+            ...(stdin === undefined ? {} : { stdin }),
+        });
         if (result.exitCode === 0) return result;
         throw this.failure(`The edge could not run ${argv[0]}`, new Error(result.stderr.trim()));
     }

@@ -3,6 +3,7 @@ import { renderEdgeConfig } from "../../engine/edge/config.ts";
 import { EdgeControl } from "../../engine/edge/edge.ts";
 import type { EdgeRelease, Release } from "../../release/types.ts";
 import type { RolloutContext } from "../context.ts";
+import { startEdge } from "../put-back.ts";
 import type { Step } from "../step.ts";
 
 /** Name of the step that everything but the security gate comes after. */
@@ -38,8 +39,7 @@ export function edgeStep(
             const stopped = performance.now();
             for (const other of previousEdges) await engine.stop(other, stopSeconds);
             startedHere = (await engine.inspect(edgeContainer.name))?.running !== true;
-            await engine.start(edgeContainer.name);
-            await edge.ready();
+            await startEdge(context);
             await edge.applyConfig(renderEdgeConfig(mergeEdges(release.edge, previous?.edge), await edge.readSlots()));
             if (previousEdges.length === 0) return;
             const gap = Math.round(performance.now() - stopped);
