@@ -60,11 +60,14 @@ export async function performRollout(
         const services = await describeServices(context, changed);
         const images = Object.fromEntries(services.map(({ name, imageId }) => [name, imageId]));
         const forced = request.forced === true;
-        await ledger.commit({ ...session.placement(images), ...recordTransaction, at: now().toISOString(), forced });
+        const record = { ...session.placement(images), ...recordTransaction, at: now().toISOString(), forced };
+        const commit = await ledger.commit(record);
         // Nothing from here on may fail for a reason of its own: the release is the last known good.
         if (forced) await ledger.liftQuarantine(release.id, open.transaction).catch(warn);
+        const outcome = session.end("committed", services, null);
+        await keepStanding(session, commit, open).catch(warn);
         await close(session, open);
-        return session.end("committed", services, null);
+        return outcome;
     } catch (error) {
         if (wasLost(error)) throw error;
         if (!session.hasBegun) {
@@ -85,6 +88,17 @@ function wasLost(error: unknown): boolean {
     return [error.cause, ...error.undoFailures.map((failure) => failure.error)].some(
         (cause) => cause instanceof TransactionLost,
     );
+}
+
+/** An engine that crashed around the commit has taken the services down: the committed release is brought up again. */
+async function keepStanding(session: Session, commit: CommitRecord, open: OpenTransaction): Promise<void> {
+    await untilEngineAnswers(session.engine);
+    const names = [commit.edge, ...Object.values(commit.containers)].map(({ name }) => name);
+    const facts = await Promise.all(names.map((name) => session.engine.inspect(name)));
+    const stands = facts.every((seen) => seen?.running === true || (seen?.state === "exited" && seen.exitCode === 0));
+    if (stands) return;
+    const missing = await session.putBack(commit, open);
+    if (missing !== undefined) warn(new Error(`the committed release does not run as a whole: ${missing}`));
 }
 
 /** Closes the transaction. What fails here is mended by the guard, which sees that this process has gone. */
@@ -123,8 +137,7 @@ async function undo(
     const committed = await ledger.lastCommit();
     if (committed?.transaction === open.transaction) {
         // The record was written, and only what followed was lost: from here on there is no way back, only forward.
-        const missing = await session.putBack(committed, open);
-        if (missing !== undefined) warn(new Error(`the committed release does not run as a whole: ${missing}`));
+        await keepStanding(session, committed, open).catch(warn);
         const services = await describeServices(session.context(session.request), new Set());
         await close(session, open);
         return session.end("committed", services, null);
