@@ -2,12 +2,11 @@
  * The two sides of a comparison, each on its own names and ports: a throw-away copy of this project, deployed by our command, and the
  * same compose file with the same images, run by plain `docker-compose up -d --wait`.
  */
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { baselinePorts, Project, type Ran, run, workingTree } from "../test/support/project.ts";
+import { baselinePorts, freeOffset, Project, type Ran, run, workingTree } from "../test/support/project.ts";
 import { toolEnvironment } from "../toolchain/environment.ts";
 import { type Change, changed, forCompose } from "./baseline.ts";
 import { ContainerEvents } from "./events.ts";
@@ -284,22 +283,4 @@ function parseVariables(text: string): Map<string, string> {
             return name === "" ? [] : [[name, value]];
         }),
     );
-}
-
-/** An offset by which every port of the baseline is free on loopback now. */
-export async function freeOffset(): Promise<number> {
-    for (let attempt = 0; attempt < 200; attempt += 1) {
-        const offset = randomInt(200, 9_800);
-        const free = await Promise.all(Object.values(baselinePorts).map((port) => isFree(port + offset)));
-        if (free.every(Boolean)) return offset;
-    }
-    throw new Error("no offset with free ports was found");
-}
-
-function isFree(port: number): Promise<boolean> {
-    const server = createServer();
-    return new Promise((resolve) => {
-        server.once("error", () => resolve(false));
-        server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-    });
 }

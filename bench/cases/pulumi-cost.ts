@@ -1,11 +1,12 @@
 /** What Plumbline costs on top of Pulumi: an update against a plain program's, and a run without changes against an empty one's. */
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { freeOffset } from "../../test/support/project.ts";
 import { changes } from "../baseline.ts";
 import { readTimeline, timeIn } from "../events.ts";
 import { type Figure, median, rounded } from "../figures.ts";
 import { ComparedProgram } from "../programs.ts";
-import { assertGood, freeOffset, newMark, type PlumblineSide, stack } from "../projects.ts";
+import { assertGood, newMark, type PlumblineSide, stack } from "../projects.ts";
 import type { BenchCase } from "./case.ts";
 
 const updateTimeoutMs = 300_000;

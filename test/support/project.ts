@@ -333,8 +333,8 @@ export async function filesBelow(folder: string): Promise<string[]> {
     return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-/** An offset by which every port of the baseline is free on loopback now. */
-async function freeOffset(taken: readonly number[]): Promise<number> {
+/** An offset by which every port of the baseline is free on loopback now, and which none of the given ones is. */
+export async function freeOffset(taken: readonly number[] = []): Promise<number> {
     for (let attempt = 0; attempt < 200; attempt += 1) {
         const offset = randomInt(200, 9_800);
         if (taken.includes(offset)) continue;
