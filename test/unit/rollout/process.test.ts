@@ -30,9 +30,12 @@ async function killed({ child }: { child: ChildProcess }): Promise<void> {
     await ended;
 }
 
+/** Ends only once its parent, the shell, has become a program that never asks for the end of a child. */
+const ENDS_UNDER_SLEEP = "until grep -q sleep /proc/$$/comm; do :; done";
+
 /** A process that has ended and whose parent, which runs on, never asks for its end. */
 async function zombie(): Promise<number> {
-    const parent = spawn("sh", ["-c", 'sh -c "exit 0" & echo $!; exec sleep 600'], {
+    const parent = spawn("sh", ["-c", `(${ENDS_UNDER_SLEEP}) & echo $!; exec sleep 600`], {
         stdio: ["ignore", "pipe", "ignore"],
     });
     spawned.push(parent);
