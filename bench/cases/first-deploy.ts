@@ -32,6 +32,7 @@ export const firstDeploy: BenchCase = {
                     meaning: "the same as a multiple of compose's",
                     value: rounded(median(runs.map((run) => run.plumbline / run.compose)) ?? 0),
                     unit: "×",
+                    atMost: 1.5,
                 },
             ],
             details: { runs },
