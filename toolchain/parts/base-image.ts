@@ -89,9 +89,16 @@ async function mmdebstrap(paths: ToolPaths, folder: string): Promise<string> {
     return path.join(folder, "usr", "bin", "mmdebstrap");
 }
 
-/** Small as the official image: no documentation, translations, package lists or logs. */
+/**
+ * Small as the official image: no documentation, translations, package lists or logs. They are removed at the end and left out by
+ * dpkg from then on; leaving them out while mmdebstrap unpacks takes a second program, and Python, that a machine may not have.
+ */
 function mmdebstrapArguments(tool: string): string[] {
-    const left = ["doc/*", "info/*", "lintian/*", "linda/*", "locale/*", "man/*", "groff/*"];
+    const left = ["doc", "info", "lintian", "linda", "locale", "man", "groff"];
+    const rules = [
+        ...left.map((folder) => `path-exclude=/usr/share/${folder}/*`),
+        "path-include=/usr/share/doc/*/copyright",
+    ];
     return [
         "--mode=root",
         "--variant=minbase",
@@ -100,9 +107,9 @@ function mmdebstrapArguments(tool: string): string[] {
         `--hook-dir=${path.resolve(path.dirname(tool), "..", "share", "mmdebstrap", "hooks", "merged-usr")}`,
         '--aptopt=Apt::Install-Recommends "false"',
         '--aptopt=Acquire::Languages "none"',
-        ...left.map((pattern) => `--dpkgopt=path-exclude=/usr/share/${pattern}`),
-        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         ...authorityHooks(),
+        `--customize-hook=printf '%s\\n' ${rules.map((rule) => `'${rule}'`).join(" ")} > "$1"/etc/dpkg/dpkg.cfg.d/small`,
+        `--customize-hook=cd "$1"/usr/share && find ${left.join(" ")} ! -type d ! -name copyright -delete 2>/dev/null || true`,
         '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/* "$1"/var/log/* "$1"/etc/machine-id',
     ];
 }
