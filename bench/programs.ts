@@ -1,4 +1,7 @@
-/** The Pulumi programs that Plumbline is compared with, run beside it with the same tools, plugins and Node. */
+/**
+ * The Pulumi programs that Plumbline is compared with, run beside it with the same tools, plugins and Node, in the environment that a
+ * Pulumi user has: without the place where Plumbline lets Node keep what it has compiled.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -27,7 +30,8 @@ export class ComparedProgram {
         env: Readonly<Record<string, string>> = {},
     ): Promise<ComparedProgram> {
         const state = await mkdtemp(path.join(tmpdir(), "plumbline-bench-state-"));
-        const all = { ...project.environment(), ...env, PULUMI_BACKEND_URL: `file://${state}` };
+        const { NODE_COMPILE_CACHE: _, ...usual } = project.environment();
+        const all = { ...usual, ...env, PULUMI_BACKEND_URL: `file://${state}` };
         const program = new ComparedProgram(path.join(project.folder, "bench", name), all, state);
         const ran = await program.pulumi(["stack", "init", stack]);
         if (ran.code !== 0) await rm(state, { recursive: true, force: true });

@@ -5,8 +5,8 @@ import { toolPaths } from "./paths.ts";
 import { readStamp } from "./stamp.ts";
 
 /**
- * The base environment with the project's tools first on PATH and Pulumi steered to them. What the user has set of
- * `PULUMI_*` stays as it is. Plugins are never downloaded in the middle of an update on a machine where the set-up
+ * The base environment with the project's tools first on PATH, Pulumi steered to them, and a place where Node keeps what
+ * it has compiled. What the user has set of `PULUMI_*` stays as it is. Plugins are never downloaded in the middle of an update on a machine where the set-up
  * had to build them.
  */
 export function toolEnvironment(projectDir: string, base: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
@@ -21,6 +21,7 @@ export function toolEnvironment(projectDir: string, base: Readonly<NodeJS.Proces
     env.PULUMI_HOME = paths.pulumiHome;
     env.PULUMI_IGNORE_AMBIENT_PLUGINS ??= "true";
     env.PULUMI_SKIP_UPDATE_CHECK ??= "true";
+    env.NODE_COMPILE_CACHE ??= paths.compiled;
     if (readStamp(paths, "docker-plugin")?.source === "registries") {
         env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ??= "true";
     }

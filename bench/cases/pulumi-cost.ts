@@ -82,23 +82,29 @@ export const noChangeCost: BenchCase = {
     async measure({ options, sides, note }) {
         const { plumbline } = await sides();
         const empty = await ComparedProgram.create(plumbline.project, "empty-program");
+        const stripped = await ComparedProgram.create(plumbline.project, "stripped-program", {
+            NODE_COMPILE_CACHE: plumbline.project.environment().NODE_COMPILE_CACHE ?? "",
+        });
         const details: Record<string, unknown> = {};
         const figures: Figure[] = [];
         try {
-            await empty.time(["up", "--yes", "--skip-preview"]);
+            for (const one of [empty, stripped]) await one.time(["up", "--yes", "--skip-preview"]);
             for (const args of [["up", "--yes"], ["preview"]]) {
-                const runs: { ours: number; empty: number }[] = [];
-                // The first pair warms the caches of both and is not counted.
+                const runs: Times[] = [];
+                // The first round warms the caches of all and is not counted.
                 for (let number = 0; number <= options.runs; number += 1) {
-                    const pair = await timePair(plumbline, empty, args, number % 2 === 0);
-                    if (number > 0) runs.push(pair);
-                    note(`${args[0]}: ${Math.round(pair.ours)} ms, empty ${Math.round(pair.empty)} ms`);
+                    const times = { ...(await timePair(plumbline, empty, args, number % 2 === 0)) };
+                    const run = { ...times, stripped: await stripped.time(args) };
+                    if (number > 0) runs.push(run);
+                    const [ours, ...others] = [run.ours, run.empty, run.stripped].map(Math.round);
+                    note(`${args[0]}: ${ours} ms, empty ${others[0]} ms, without compiling it ${others[1]} ms`);
                 }
                 details[args[0] ?? ""] = runs;
                 figures.push(...ratioFigures(`pulumi ${args[0]}`, runs));
             }
         } finally {
             await empty.dispose();
+            await stripped.dispose();
         }
         return { figures, details };
     },
@@ -122,7 +128,14 @@ async function timePair(
     return { ours: await time(), empty: other };
 }
 
-function ratioFigures(what: string, runs: readonly { ours: number; empty: number }[]): Figure[] {
+/** Milliseconds of one round. */
+interface Times {
+    readonly ours: number;
+    readonly empty: number;
+    readonly stripped: number;
+}
+
+function ratioFigures(what: string, runs: readonly Times[]): Figure[] {
     return [
         {
             meaning: `\`${what}\` without a change, as a multiple of the empty program's`,
@@ -135,6 +148,11 @@ function ratioFigures(what: string, runs: readonly { ours: number; empty: number
             value: rounded(median(runs.map(({ ours }) => ours)) ?? 0, 0),
             compared: rounded(median(runs.map(({ empty }) => empty)) ?? 0, 0),
             unit: "ms",
+        },
+        {
+            meaning: `\`${what}\`, as a multiple of an empty program's that is run exactly as ours is`,
+            value: rounded(median(runs.map(({ ours, stripped }) => ours / stripped)) ?? 0),
+            unit: "×",
         },
     ];
 }

@@ -320,6 +320,7 @@ export async function linkTools(folder: string): Promise<void> {
     const links = {
         ".plumbline/bin": tools.bin,
         ".plumbline/stamps": tools.stamps,
+        ".plumbline/compiled": tools.compiled,
         ".plumbline/pulumi/plugins": path.join(tools.pulumiHome, "plugins"),
     };
     for (const [link, target] of Object.entries(links)) {

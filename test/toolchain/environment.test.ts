@@ -13,12 +13,13 @@ describe("the environment of the tools", () => {
         expect(toolEnvironment("/p", toolEnvironment("/p", base)).PATH).toBe(toolEnvironment("/p", base).PATH);
     });
 
-    test("leaves what the user has set of PULUMI_*", () => {
+    test("leaves what the user has set", () => {
         const own = {
             PULUMI_HOME: "/home/user/pulumi",
             PULUMI_BACKEND_URL: "file:///state",
             PULUMI_CONFIG_PASSPHRASE: "own",
             PULUMI_SKIP_UPDATE_CHECK: "false",
+            NODE_COMPILE_CACHE: "/home/user/compiled",
         };
         expect(toolEnvironment("/p", own)).toMatchObject(own);
     });

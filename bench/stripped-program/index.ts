@@ -1,0 +1,4 @@
+/** Nothing but Pulumi itself. */
+import * as pulumi from "@pulumi/pulumi";
+
+export const stack = pulumi.getStack();
