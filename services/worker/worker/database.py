@@ -22,6 +22,8 @@ LOST = (
     asyncpg.TransactionRollbackError,
     asyncpg.InvalidCachedStatementError,
     asyncpg.InterfaceError,
+    # A connection that ends in the middle of its own bookkeeping: "cannot switch to state …".
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
