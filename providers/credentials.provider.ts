@@ -13,8 +13,13 @@ interface Inputs {
 interface Outputs extends Inputs {
     readonly values: Record<string, string>;
     /** Values by name and version: a release that is put back gets the values that it ran with. */
-    readonly known: Record<string, Record<string, string>>;
+    readonly known: Known;
 }
+
+type Known = Record<string, Record<string, string>>;
+
+/** A state that was written by an earlier version knows only the present values. */
+type Olds = Omit<Outputs, "known"> & Partial<Pick<Outputs, "known">>;
 
 /** Versions of a secret that are kept, the present one included. */
 const versionsKept = 10;
@@ -30,7 +35,7 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { id: "credentials", outs: await outputsOf(inputs, {}) };
     },
     async update(_id, olds, news) {
-        return { outs: await outputsOf(news, olds.known) };
+        return { outs: await outputsOf(news, knownOf(olds)) };
     },
     async read(id, props) {
         return { id, props };
@@ -38,8 +43,14 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
     async delete() {},
 };
 
+/** What a state remembers of its secrets. */
+function knownOf({ known, values, versions }: Olds): Known {
+    if (known !== undefined) return known;
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { [versions[name] ?? ""]: value }]));
+}
+
 /** A value that was used under the same version stays; otherwise the given one, or a new one. */
-async function outputsOf(inputs: Inputs, known: Outputs["known"]): Promise<Outputs> {
+async function outputsOf(inputs: Inputs, known: Known): Promise<Outputs> {
     const kept = Object.fromEntries(
         Object.entries(inputs.versions).flatMap(([name, version]) => {
             const value = known[name]?.[version];

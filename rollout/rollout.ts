@@ -39,10 +39,7 @@ export async function performRollout(
     const open = await begin(session, request);
     const last = await ledger.lastCommit();
     const guard = startGuard(request, open);
-    const mayAct = async () => {
-        assertParentLives(open.transaction);
-        await ledger.assertHeld(open);
-    };
+    const mayAct = () => session.assertHeld(open);
     const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };
     try {
         session.begin(last?.release ?? null);

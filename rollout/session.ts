@@ -46,6 +46,8 @@ export class Session {
     readonly evidence: string;
     readonly redact: (text: string) => string;
     readonly #echo: (line: string) => void;
+    readonly #mayAct: () => void;
+    #isLost = false;
     #timeline: Timeline | undefined;
     #logs: StartupLogs | undefined;
     #previous: string | null = null;
@@ -59,6 +61,7 @@ export class Session {
         mayAct: () => void = () => undefined,
     ) {
         this.#echo = echo;
+        this.#mayAct = mayAct;
         this.request = request;
         this.release = request.release;
         this.transaction = transaction;
@@ -80,6 +83,7 @@ export class Session {
             now,
             redact,
             echo: this.#echo,
+            isMine: () => this.#isMine(),
         });
         this.#timeline = timeline;
         this.#logs = new StartupLogs(this.engine, this.evidence, {
@@ -88,6 +92,30 @@ export class Session {
         });
         timeline.record({ event: "transaction-begin", message: event });
         writeFileSync(path.join(this.evidence, "release.json"), this.request.releaseText, { mode: 0o600 });
+    }
+
+    /**
+     * Asked before every act.
+     * @throws TransactionLost when another process has the transaction; from then on nothing more is told of it here
+     */
+    async assertHeld(open: OpenTransaction): Promise<void> {
+        try {
+            this.#mayAct();
+            await this.ledger.assertHeld(open);
+        } catch (error) {
+            if (error instanceof TransactionLost) this.#isLost = true;
+            throw error;
+        }
+    }
+
+    #isMine(): boolean {
+        if (this.#isLost) return false;
+        try {
+            this.#mayAct();
+            return true;
+        } catch {
+            return false;
+        }
     }
 
     /** False when not even the record could be begun, as on a full disk: then nothing was touched. */
@@ -131,7 +159,7 @@ export class Session {
      * @returns nothing when that is done; otherwise what could not be done, in words
      */
     async putBack(last: CommitRecord | undefined, open: OpenTransaction): Promise<string | undefined> {
-        const mayAct = () => this.ledger.assertHeld(open);
+        const mayAct = () => this.assertHeld(open);
         const { timeline, engine, ledger, request } = this;
         try {
             await untilEngineAnswers(engine);
