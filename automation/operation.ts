@@ -1,14 +1,17 @@
 /** Runs one Pulumi operation: its events become progress, and a lock that a killed CLI left is cleared. */
 
 import path from "node:path";
-import { ConcurrentUpdateError, type EngineEvent, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { ConcurrentUpdateError, type EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import type { TimelineEvent } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import type { CommandContext } from "./context.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { areStale, heldError, type ProcessTable, parseLocks, thisMachine } from "./lock.ts";
+import type { Place } from "./place.ts";
 import { fromEngineEvent, fromTimelineEvent } from "./progress.ts";
 import { readState } from "./state.ts";
 import { tailTimeline } from "./timeline.ts";
+import { removeUnrecorded } from "./unrecorded.ts";
 
 /**
  * Takes Pulumi's events into the context: progress and warnings are told, each warning once, and diagnostics are kept.
@@ -27,18 +30,18 @@ export function eventSink(
 
 /**
  * Runs an operation while the rollout's timeline is followed.
- * @param onBegin gets the id of each transaction that begins
+ * @param onBegin gets each beginning of a transaction: its id, and the command that it was begun for
  * @param since ISO 8601; older events have been told, or belong to an earlier command
  */
 export async function withTimeline<T>(
     context: CommandContext,
     operation: () => Promise<T>,
-    onBegin: (transaction: string) => void = () => {},
+    onBegin: (begun: Pick<TimelineEvent, "transaction" | "caller">) => void = () => {},
     since: string = context.startedAt,
 ): Promise<T> {
     const file = path.join(context.projectDir, timelinePath(context.stack));
     const tail = tailTimeline(file, since, (event) => {
-        if (event.event === "transaction-begin") onBegin(event.transaction);
+        if (event.event === "transaction-begin") onBegin(event);
         context.view.event(fromTimelineEvent(event));
     });
     try {
@@ -56,7 +59,7 @@ export async function withTimeline<T>(
  */
 export async function withLock<T>(
     context: CommandContext,
-    stack: Stack,
+    place: Pick<Place, "stack" | "engine">,
     operation: () => Promise<T>,
     onCleared: () => void = () => {},
     processes: ProcessTable = thisMachine,
@@ -68,9 +71,9 @@ export async function withLock<T>(
         const locks = parseLocks(error.message);
         if (!areStale(locks, processes)) throw heldError(context.stack, locks, error);
         context.note(`A deployer was killed and left its lock on ${context.stack}: the lock is cleared.`);
-        await stack.cancel();
+        await place.stack.cancel();
         onCleared();
-        await clearPending(context, stack);
+        await clearPending(context, place);
         return await operation();
     }
 }
@@ -80,13 +83,21 @@ export async function withLaterTimeline<T>(context: CommandContext, operation: (
     return await withTimeline(context, operation, () => {}, new Date().toISOString());
 }
 
-/** Asks the engine what became of operations that a killed CLI has left. @returns whether there were any */
-export async function clearPending(context: CommandContext, stack: Stack): Promise<boolean> {
-    const { pendingOperations } = await readState(stack);
+/**
+ * Asks the engine what became of operations that a killed CLI has left, and removes what that one had created without
+ * writing it down. @returns whether there were any
+ */
+export async function clearPending(
+    context: CommandContext,
+    { stack, engine }: Pick<Place, "stack" | "engine">,
+): Promise<boolean> {
+    const before = await readState(stack);
+    const { pendingOperations } = before;
     if (pendingOperations === 0) return false;
     context.note(
         `A killed deployer left ${pendingOperations} operations pending: the engine is asked what became of them.`,
     );
     await stack.refresh({ clearPendingCreates: true, onEvent: eventSink(context, new Diagnostics()) });
+    await removeUnrecorded(context, engine, before);
     return true;
 }

@@ -4,10 +4,10 @@ import { PlumblineError } from "../release/errors.ts";
 import { didYouMean } from "../release/suggest.ts";
 import { releaseVariable } from "../rollout/choose.ts";
 import type { CommitRecord, LedgerState } from "../rollout/ledger.ts";
-import { endOpenTransaction } from "./abandoned.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import type { CommandOptions } from "./options.ts";
 import { openPlace, type Place } from "./place.ts";
+import { makeReady } from "./ready.ts";
 import type { CommandResult } from "./result.ts";
 import { nothingDone, type TransactExtra, transact } from "./transact.ts";
 
@@ -32,9 +32,10 @@ export interface RollbackResult extends CommandResult, TransactExtra {
  */
 export async function rollback(options: RollbackOptions = {}): Promise<RollbackResult> {
     return conclude("rollback", options, { ...nothingDone, pinned: null }, async (context) => {
-        const place = await openPlace(context, "refuse");
-        await endOpenTransaction(context, place);
+        const place = await openPlace(context, "create");
         const { ledger } = place;
+        const hindered = await makeReady(context, place);
+        if (hindered !== undefined) return { ...hindered, extra: { ...hindered.extra, pinned: null } };
         const state = await ledger.state();
         const target = targetOf(options.release, await ledger.commits(), state);
         if (state.quarantine[target] !== undefined) {
@@ -101,7 +102,7 @@ function namedOf(named: string, commits: readonly CommitRecord[]): string {
     const what =
         fitting.length > 1
             ? `"${named}" is the beginning of several releases: ${fitting.join(", ")}.`
-            : `Release ${named} was never committed here${didYouMean(named, known)}.`;
+            : `Release ${named} was never committed here${didYouMean(named, known)}. Committed were: ${known.join(", ") || "none"}.`;
     throw new PlumblineError("rollback", what, {
         remedy: "`npm run releases` lists what was committed; name one of them.",
     });

@@ -1,20 +1,30 @@
 /** What the `Credentials` resource does: decides which secrets are generated, kept, or given. */
+import { connectEngine } from "../engine/docker.ts";
 import { canonicalJson } from "../release/revision.ts";
 import { generateSecrets } from "../release/secrets.ts";
 import type { SecretSource } from "../release/types.ts";
-import type { DynamicProvider } from "./dynamic-provider.ts";
+import { Ledger } from "../rollout/ledger.ts";
+import { foreignState } from "../rollout/own-state.ts";
+import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
 
 interface Inputs {
     readonly sources: Record<string, SecretSource>;
     readonly versions: Record<string, string>;
     readonly given: Record<string, string>;
+    /** Where to ask for the stack's ledger; nowhere when absent. */
+    readonly ledger?: { readonly project: string; readonly image: string; readonly engineHost?: string };
 }
 
 interface Outputs extends Inputs {
     readonly values: Record<string, string>;
     /** Values by name and version: a release that is put back gets the values that it ran with. */
-    readonly known: Record<string, Record<string, string>>;
+    readonly known: Known;
 }
+
+type Known = Record<string, Record<string, string>>;
+
+/** A state that was written by an earlier version knows only the present values. */
+type Olds = Omit<Outputs, "known"> & Partial<Pick<Outputs, "known">>;
 
 /** Versions of a secret that are kept, the present one included. */
 const versionsKept = 10;
@@ -27,10 +37,11 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { changes: fingerprint(olds) !== fingerprint(news), deleteBeforeReplace: false };
     },
     async create(inputs) {
+        await inWords(() => refuseForeign(inputs));
         return { id: "credentials", outs: await outputsOf(inputs, {}) };
     },
     async update(_id, olds, news) {
-        return { outs: await outputsOf(news, olds.known) };
+        return { outs: await outputsOf(news, knownOf(olds)) };
     },
     async read(id, props) {
         return { id, props };
@@ -38,8 +49,26 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
     async delete() {},
 };
 
+/**
+ * Pulumi creates what its state does not have: secrets that are created anew while a release runs with other ones are
+ * those of a second state of the same stack.
+ */
+async function refuseForeign({ ledger: place }: Inputs): Promise<void> {
+    if (place === undefined) return;
+    const engine = connectEngine(place.engineHost);
+    const ledger = new Ledger(engine, place.project, place.image);
+    const foreign = await foreignState(place.project, await ledger.lastCommit(), new Set(), engine);
+    if (foreign !== undefined) throw foreign;
+}
+
+/** What a state remembers of its secrets. */
+function knownOf({ known, values, versions }: Olds): Known {
+    if (known !== undefined) return known;
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { [versions[name] ?? ""]: value }]));
+}
+
 /** A value that was used under the same version stays; otherwise the given one, or a new one. */
-async function outputsOf(inputs: Inputs, known: Outputs["known"]): Promise<Outputs> {
+async function outputsOf(inputs: Inputs, known: Known): Promise<Outputs> {
     const kept = Object.fromEntries(
         Object.entries(inputs.versions).flatMap(([name, version]) => {
             const value = known[name]?.[version];

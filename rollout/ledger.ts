@@ -12,6 +12,7 @@ import { statusOf } from "../engine/docker-errors.ts";
 import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
+import { callerOf } from "./caller.ts";
 import { processStartTime } from "./process.ts";
 
 /** Who works on a stack at this moment, and since when. */
@@ -27,6 +28,8 @@ export interface OpenTransaction {
     /** Start time of the process, so that another one with the same number is not taken for it; empty where unknown. */
     readonly pidStart: string;
     readonly since: string;
+    /** The command that it was begun for; none under plain Pulumi. */
+    readonly caller?: string;
 }
 
 /** Everything that brings a stack back to a release: its definition and the containers that run it. */
@@ -73,6 +76,12 @@ export interface LedgerState {
     /** By release id; those that were lifted are left out. */
     readonly quarantine: Readonly<Record<string, QuarantineRecord>>;
     readonly pin: PinRecord | undefined;
+}
+
+/** A file as it stands, and what it says. */
+interface Json {
+    readonly text: string;
+    readonly value: unknown;
 }
 
 const folder = "/ledger";
@@ -142,7 +151,7 @@ export class Ledger {
     ): Promise<{ readonly mine: OpenTransaction } | { readonly other: OpenTransaction }> {
         const other = await this.current();
         if (other !== undefined) return { other };
-        const mine: OpenTransaction = { ...wanted, epoch: 1, ...thisProcess() };
+        const mine: OpenTransaction = { ...wanted, epoch: 1, ...thisProcess(), ...callerOf() };
         if (await this.#createOnce(this.#epochName(1), "transaction", labelsOf(mine))) return { mine };
         const faster = await this.current();
         return faster === undefined ? this.begin(wanted) : { other: faster };
@@ -236,13 +245,12 @@ export class Ledger {
 
     /** A release that a transaction has named before, by its id, as the text that was recorded. */
     async releaseText(id: string): Promise<string | undefined> {
-        if (!(await this.#isReadable())) return undefined;
-        return (await this.#engine.getFile(this.#helperName, `${folder}/release-${id}.json`))?.toString("utf8");
+        return (await this.#readRelease(id))?.text;
     }
 
     /** The same, parsed. */
     async release(id: string): Promise<Release | undefined> {
-        return (await this.#isReadable()) ? this.#read<Release>(`release-${id}.json`) : undefined;
+        return (await this.#readRelease(id))?.value as Release | undefined;
     }
 
     /** Refuses a release from now on, until it is forced. */
@@ -318,12 +326,20 @@ export class Ledger {
         await this.#engine.putFiles(this.#helperName, folder, [{ name, content, mode: 0o600 }]);
     }
 
-    /** @throws PlumblineError when the file is there and is no JSON: a damaged ledger is said, never taken for an empty one */
     async #read<T>(name: string): Promise<T | undefined> {
-        const text = await this.#engine.getFile(this.#helperName, `${folder}/${name}`);
+        return (await this.#readJson(name))?.value as T | undefined;
+    }
+
+    async #readRelease(id: string): Promise<Json | undefined> {
+        return (await this.#isReadable()) ? this.#readJson(`release-${id}.json`) : undefined;
+    }
+
+    /** @throws PlumblineError when the file is there and is no JSON: a damaged ledger is said, never taken for an empty one */
+    async #readJson(name: string): Promise<Json | undefined> {
+        const text = (await this.#engine.getFile(this.#helperName, `${folder}/${name}`))?.toString("utf8");
         if (text === undefined) return undefined;
         try {
-            return JSON.parse(text.toString("utf8")) as T;
+            return { text, value: JSON.parse(text) as unknown };
         } catch (error) {
             throw new PlumblineError(
                 "rollback",
@@ -399,6 +415,7 @@ function fromLabels(container: Pick<ContainerSummary, "labels">): OpenTransactio
         pid: Number(label("pid")),
         pidStart: label("pidStart"),
         since: label("since"),
+        ...(label("caller") === "" ? {} : { caller: label("caller") }),
     };
 }
 

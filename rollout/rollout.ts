@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Engine } from "../engine/docker.ts";
 import { EdgeControl } from "../engine/edge/edge.ts";
-import { describeError } from "../release/errors.ts";
+import { describeError, PlumblineError } from "../release/errors.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
 import { saveFailure } from "./evidence.ts";
@@ -23,7 +23,7 @@ import { type Seen, type Situation, situationOf } from "./situation.ts";
  *
  * Works in the current folder, which is the project's: evidence goes to `infrastructure/reports/<stack>`.
  *
- * @throws PlumblineError when another deployer holds the transaction: nothing was touched
+ * @throws PlumblineError when another deployer holds the transaction, or a declared container is gone: nothing was touched
  * @throws TransactionLost when this process was thought dead and another one has ended its transaction
  * @throws Error with the first cause after everything was undone, or with what could not be undone
  */
@@ -35,17 +35,15 @@ export async function performRollout(
     const transaction = newTransactionId(now());
     const session = new Session(request, transaction, now, undefined, () => assertParentLives(transaction));
     const { engine, ledger } = session;
+    await assertDeclared(engine, request);
     await ledger.open();
     const open = await begin(session, request);
     const last = await ledger.lastCommit();
     const guard = startGuard(request, open);
-    const mayAct = async () => {
-        assertParentLives(open.transaction);
-        await ledger.assertHeld(open);
-    };
+    const mayAct = () => session.assertHeld(open);
     const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };
     try {
-        session.begin(last?.release ?? null);
+        session.begin(last?.release ?? null, open);
         await ledger.recordTarget(open.transaction, session.placement({}), request.releaseText);
         await removeFileLeftovers(engine, release.project, release).catch(warn);
         const previous = last === undefined ? undefined : await ledger.release(last.release);
@@ -78,6 +76,21 @@ export async function performRollout(
     } finally {
         await session.close();
         guard.release();
+    }
+}
+
+/** Pulumi's state may name what was removed behind its back, or by another clone: that is found before anything is touched. */
+async function assertDeclared(engine: Engine, { edge, containers }: RolloutRequest): Promise<void> {
+    for (const [service, { id, name }] of Object.entries({ edge, ...containers })) {
+        if ((await engine.inspect(id)) !== undefined) continue;
+        throw new PlumblineError(
+            "engine",
+            `the container ${name} is gone from the engine, and Pulumi's state has it still`,
+            {
+                service,
+                remedy: "run `npm run deploy` or `pulumi up --refresh`, which ask the engine first and create it anew",
+            },
+        );
     }
 }
 
@@ -121,7 +134,12 @@ async function begin(session: Session, request: RolloutRequest): Promise<OpenTra
         const { other } = begun;
         if (!isKnownDead(other)) throw busy(release.project, other);
         const mine = await ledger.takeOver(other);
-        if (mine !== undefined) await settle(mine, request);
+        if (mine === undefined) continue;
+        const { error, outcome } = await settle(mine, request);
+        if (outcome !== "rollback-failed") continue;
+        // What is rolled out now starts from what runs, whatever that is.
+        warn(new Error(error ?? outcome));
+        await ledger.end(mine);
     }
 }
 

@@ -46,6 +46,8 @@ export class Session {
     readonly evidence: string;
     readonly redact: (text: string) => string;
     readonly #echo: (line: string) => void;
+    readonly #mayAct: () => void;
+    #isLost = false;
     #timeline: Timeline | undefined;
     #logs: StartupLogs | undefined;
     #previous: string | null = null;
@@ -59,6 +61,7 @@ export class Session {
         mayAct: () => void = () => undefined,
     ) {
         this.#echo = echo;
+        this.#mayAct = mayAct;
         this.request = request;
         this.release = request.release;
         this.transaction = transaction;
@@ -71,8 +74,16 @@ export class Session {
         this.redact = (text) => values.reduce((clean, redact) => redact(clean), text);
     }
 
-    /** Begins the record of the transaction. @param event what is said first, when it is not a plain beginning */
-    begin(previous: string | null, event = `${this.transaction}: ${previous ?? "nothing"} → ${this.release.id}`): void {
+    /**
+     * Begins the record of the transaction.
+     * @param caller the command that it was begun for
+     * @param event what is said first, when it is not a plain beginning
+     */
+    begin(
+        previous: string | null,
+        { caller }: Pick<OpenTransaction, "caller">,
+        event = `${this.transaction}: ${previous ?? "nothing"} → ${this.release.id}`,
+    ): void {
         const { release, redact, now } = this;
         this.#previous = previous;
         mkdirSync(this.evidence, { recursive: true, mode: 0o700 });
@@ -80,14 +91,40 @@ export class Session {
             now,
             redact,
             echo: this.#echo,
+            isMine: () => this.#isMine(),
         });
         this.#timeline = timeline;
         this.#logs = new StartupLogs(this.engine, this.evidence, {
             redact,
             onLine: (service, message) => timeline.record({ event: "log", service, message }),
         });
-        timeline.record({ event: "transaction-begin", message: event });
+        const by = caller === undefined ? {} : { caller };
+        timeline.record({ event: "transaction-begin", message: event, ...by });
         writeFileSync(path.join(this.evidence, "release.json"), this.request.releaseText, { mode: 0o600 });
+    }
+
+    /**
+     * Asked before every act.
+     * @throws TransactionLost when another process has the transaction; from then on nothing more is told of it here
+     */
+    async assertHeld(open: OpenTransaction): Promise<void> {
+        try {
+            this.#mayAct();
+            await this.ledger.assertHeld(open);
+        } catch (error) {
+            if (error instanceof TransactionLost) this.#isLost = true;
+            throw error;
+        }
+    }
+
+    #isMine(): boolean {
+        if (this.#isLost) return false;
+        try {
+            this.#mayAct();
+            return true;
+        } catch {
+            return false;
+        }
     }
 
     /** False when not even the record could be begun, as on a full disk: then nothing was touched. */
@@ -131,7 +168,7 @@ export class Session {
      * @returns nothing when that is done; otherwise what could not be done, in words
      */
     async putBack(last: CommitRecord | undefined, open: OpenTransaction): Promise<string | undefined> {
-        const mayAct = () => this.ledger.assertHeld(open);
+        const mayAct = () => this.assertHeld(open);
         const { timeline, engine, ledger, request } = this;
         try {
             await untilEngineAnswers(engine);
@@ -174,6 +211,7 @@ export class Session {
                 release.edge.gateways.map(({ name, published }) => [name, `${published.hostIp}:${published.port}`]),
             ),
             evidence: this.evidence,
+            ...(this.request.forced === true ? { forced: true } : {}),
         };
         const message = outcome === "committed" ? `committed release ${release.id}` : outcome;
         try {

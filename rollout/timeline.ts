@@ -20,22 +20,30 @@ export class Timeline {
     readonly #now: () => Date;
     readonly #redact: (text: string) => string;
     readonly #echo: (line: string) => void;
+    readonly #isMine: () => boolean;
 
     /**
      * @param options.now gives the time of an event
      * @param options.redact takes secret values out of a message
      * @param options.echo receives one readable line for every event, for `pulumi up` without our commands
+     * @param options.isMine false once another process has the transaction: the rest is for that one to tell
      */
     constructor(
         stack: string,
         transaction: string,
-        options: { now?: () => Date; redact?: (text: string) => string; echo?: (line: string) => void } = {},
+        options: {
+            now?: () => Date;
+            redact?: (text: string) => string;
+            echo?: (line: string) => void;
+            isMine?: () => boolean;
+        } = {},
     ) {
         this.#file = timelinePath(stack);
         this.#transaction = transaction;
         this.#now = options.now ?? (() => new Date());
         this.#redact = options.redact ?? ((text) => text);
         this.#echo = options.echo ?? (() => undefined);
+        this.#isMine = options.isMine ?? (() => true);
         mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
         // Whoever recovers a transaction goes on in the timeline of the one that was killed.
         if (transactionOf(this.#file) !== transaction) writeFileSync(this.#file, "", { mode: 0o600 });
@@ -43,6 +51,7 @@ export class Timeline {
 
     /** Adds one event. Synchronous, so that the line stands when the act begins. */
     record(event: Omit<TimelineEvent, "at" | "transaction">): void {
+        if (!this.#isMine()) return;
         const message = this.#redact(event.message);
         const line: TimelineEvent = {
             at: this.#now().toISOString(),
@@ -59,6 +68,7 @@ export class Timeline {
 
     /** Keeps a copy in the evidence folder of the transaction. */
     keep(folder: string): void {
+        if (!this.#isMine()) return;
         copyFileSync(this.#file, path.join(folder, "timeline.jsonl"));
     }
 }

@@ -70,6 +70,15 @@ describe("credentials", () => {
         expect(await updated(olds, {})).toEqual(olds.values);
     });
 
+    test("are kept from a state that was written before versions were remembered, also for a way back", async () => {
+        const { known: _, ...before } = await created();
+        const olds = before as Outputs;
+        expect(await updated(olds, {})).toEqual(olds.values);
+        const raised = await updatedAll(olds, { version: 2 });
+        expect(raised.values).not.toEqual(olds.values);
+        expect(await updated(raised, { version: 1 })).toEqual(olds.values);
+    });
+
     test("are all new when the version is raised, and the keys with them", async () => {
         const olds = await created();
         const values = await updated(olds, { version: 2 });

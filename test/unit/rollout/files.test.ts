@@ -79,6 +79,23 @@ describe("the timeline", () => {
         expect(linesOf(timelinePath("local")).map(({ message }) => message)).toEqual(["before the kill", "recovered"]);
     });
 
+    test("gets no word more from who has lost the transaction, nor does the evidence [R94]", () => {
+        let isMine = true;
+        const echoed: string[] = [];
+        const options = { now, isMine: () => isMine, echo: (line: string) => echoed.push(line) };
+        const outlived = new Timeline("local", "tx-1", options);
+        outlived.record({ event: "note", message: "mine" });
+        isMine = false;
+        new Timeline("local", "tx-1", { now }).record({ event: "note", message: "the guard's" });
+        outlived.record({ event: "undo-failed", message: "of a transaction that somebody else has" });
+        const evidence = path.join(reportsFolder("local"), "tx-1");
+        mkdirSync(evidence, { recursive: true });
+        outlived.keep(evidence);
+        expect(linesOf(timelinePath("local")).map(({ message }) => message)).toEqual(["mine", "the guard's"]);
+        expect(echoed).toEqual(["note: mine"]);
+        expect(readdirSync(evidence)).toEqual([]);
+    });
+
     test("is begun anew over one that was cut off in its first line", () => {
         mkdirSync(reportsFolder("local"), { recursive: true });
         writeFileSync(timelinePath("local"), '{"at":"2026-11-24T17:5');
