@@ -70,13 +70,17 @@ const rollout = new Rollout(
 const validation = new Validation("validation", {
     release: text,
     outcome: rollout.outcome,
+    edge: edge.declared,
     secrets,
+    composeFile: settings.composeFile,
     retention: { ...settings.reports },
     ...at,
 });
 
 export const summary = rollout.outcome;
 export const verdicts = validation.verdicts;
+export const parity = validation.parity;
+export const successRates = validation.rates;
 export const releaseId = release.id;
 // What `recover` needs to ask the services of the stack.
 export const credentialValues = secrets;

@@ -83,5 +83,5 @@ export function renderDeploy(result: DeployResult): string {
     const name = outcome === "committed" || outcome === "refused" ? "deployment" : "rollback";
     const heading = result.outcome === "unchanged" ? "Nothing was changed. The rollout that made what runs:\n\n" : "";
     const report = path.posix.join(reportFolder(stack), transaction, `${name}.json`);
-    return `${heading}${renderSummary(result.summary, [report])}`;
+    return `${heading}${renderSummary(result.summary, [report], result.validated ?? undefined)}`;
 }
