@@ -1,10 +1,11 @@
 /** `deploy`: brings a stack to the release of this checkout, or leaves it as it was. */
 
 import path from "node:path";
-import { forceVariable } from "../rollout/choose.ts";
+import { forceVariable, renewVariable } from "../rollout/choose.ts";
 import { renderSummary } from "../validation/report/summary.ts";
 import { reportFolder } from "../validation/report/write.ts";
 import { endOpenTransaction } from "./abandoned.ts";
+import { compareCommitted, renewalOf } from "./compare.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import { judgeStatus, observe } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
@@ -14,7 +15,10 @@ import type { CommandResult } from "./result.ts";
 import { nothingDone, type TransactExtra, transact } from "./transact.ts";
 
 export interface DeployOptions extends CommandOptions {
-    /** Ask the engine first what became of everything. @default when a service does not run as recorded */
+    /**
+     * Ask the engine first what became of everything, and make anew what drifts from the baseline. @default only the
+     * former, and only when a service does not run as recorded
+     */
     readonly refresh?: boolean;
     /** Deploy the release of this checkout although it was undone before; the ledger records it. @default false */
     readonly force?: boolean;
@@ -41,8 +45,9 @@ export async function deploy(options: DeployOptions = {}): Promise<DeployResult>
         await endOpenTransaction(context, place);
         if (options.unpin === true) await unpin(context, place);
         const variables = options.force === true ? await force(context, place) : {};
+        const renewal = options.refresh === true ? await renewDrifting(context, place) : {};
         const refresh = options.refresh || (await hasDrifted(context, place));
-        return await transact(context, place, { refresh, variables });
+        return await transact(context, place, { refresh, variables: { ...variables, ...renewal } });
     });
 }
 
@@ -74,6 +79,19 @@ async function hasDrifted(context: CommandContext, { stack, engine, settings }: 
     for (const { name, deviations } of drifted)
         context.note(`${name} has drifted and is mended: ${deviations.join("; ")}`);
     return drifted.length > 0;
+}
+
+/** Of a release that is to stay as it is, the containers that drift from the baseline are made anew (R31). */
+async function renewDrifting(context: CommandContext, place: Place): Promise<Record<string, string>> {
+    const seen = await compareCommitted(context, place);
+    const { pin } = await place.ledger.state();
+    if (seen === undefined || seen.last.release !== (pin?.release ?? place.baseline.id)) return {};
+    const { services } = renewalOf(seen);
+    if (services === "") return {};
+    for (const { service, restores } of seen.corrections.corrections) {
+        context.note(`${service} has drifted and is made anew: ${restores.join("; ")}`);
+    }
+    return { [renewVariable]: services };
 }
 
 /** The summary of the rollout, as text for people; empty where there is none. */

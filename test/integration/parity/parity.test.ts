@@ -1,6 +1,7 @@
 /** Parity on the real engine: every property of a container, each drift found and named, and nothing found where nothing is. */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { connectEngine } from "../../../engine/docker.ts";
+import { correctionsOf } from "../../../validation/parity/correction.ts";
 import type { Finding } from "../../../validation/parity/finding.ts";
 import { comparePlacement, type PlacementOptions } from "../../../validation/parity/placement.ts";
 import { drifts } from "./drifts.ts";
