@@ -31,7 +31,7 @@ const choice = await chooseRelease(baseline, {
     isPreview: pulumi.runtime.isDryRun(),
 });
 for (const note of choice.notes) pulumi.log.warn(note);
-const { release, text, abandoned } = choice;
+const { release, text, abandoned, renewals } = choice;
 const at = engineHost === undefined ? {} : { engineHost };
 
 const credentials = new Credentials("credentials", {
@@ -50,9 +50,13 @@ const images = new Images("images", {
     buildTokens: await imageBuildTokens(engine, builtImages(release)),
     ...at,
 });
-const edge = new Edge("edge", { edge: release.edge, project, stack, images }, { dependsOn: [networks] });
+const edge = new Edge("edge", { edge: release.edge, project, stack, images, renewals }, { dependsOn: [networks] });
 const services = release.services.map(
-    (service) => new ServiceContainer({ service, project, stack, images, secrets }, { dependsOn: [networks, volumes] }),
+    (service) =>
+        new ServiceContainer(
+            { service, project, stack, images, renewals, secrets },
+            { dependsOn: [networks, volumes] },
+        ),
 );
 
 // The backup of what runs comes here, before anything is touched.
@@ -66,19 +70,24 @@ const rollout = new Rollout(
         secrets,
         ...at,
         ...(abandoned === undefined ? {} : { abandoned }),
+        ...(Object.keys(renewals).length === 0 ? {} : { renewals }),
     },
     { dependsOn: [networks, volumes, images, edge, ...services] },
 );
 const validation = new Validation("validation", {
     release: text,
     outcome: rollout.outcome,
+    edge: edge.declared,
     secrets,
+    composeFile: settings.composeFile,
     retention: { ...settings.reports },
     ...at,
 });
 
 export const summary = rollout.outcome;
 export const verdicts = validation.verdicts;
+export const parity = validation.parity;
+export const successRates = validation.rates;
 export const releaseId = release.id;
 // What `recover` needs to ask the services of the stack.
 export const credentialValues = secrets;

@@ -3,7 +3,7 @@
  */
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { releaseVariable } from "../rollout/choose.ts";
+import { releaseVariable, renewVariable } from "../rollout/choose.ts";
 import type { CommandContext } from "./context.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { foreignStateOf } from "./foreign.ts";
@@ -57,7 +57,8 @@ async function upOf(
     release: string,
     diagnostics: Diagnostics,
 ): Promise<boolean> {
-    return await withVariables(stack, { [releaseVariable]: release }, async () => {
+    // What a person has asked to be made anew is not what runs.
+    return await withVariables(stack, { [releaseVariable]: release, [renewVariable]: "" }, async () => {
         const { summary } = await stack.up({ onEvent: eventSink(context, diagnostics) });
         return Object.keys(summary.resourceChanges ?? {}).some((op) => op !== "same" && op !== "read");
     });

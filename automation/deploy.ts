@@ -1,10 +1,11 @@
 /** `deploy`: brings a stack to the release of this checkout, or leaves it as it was. */
 
 import path from "node:path";
-import { forceVariable, unpinVariable } from "../rollout/choose.ts";
+import { forceVariable, renewVariable, unpinVariable } from "../rollout/choose.ts";
 import type { PinRecord } from "../rollout/ledger.ts";
 import { renderSummary } from "../validation/report/summary.ts";
 import { reportFolder } from "../validation/report/write.ts";
+import { compareCommitted, renewalOf } from "./compare.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import { judgeStatus, observe } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
@@ -15,7 +16,10 @@ import type { CommandResult } from "./result.ts";
 import { nothingDone, type TransactExtra, transact } from "./transact.ts";
 
 export interface DeployOptions extends CommandOptions {
-    /** Ask the engine first what became of everything. @default when a service does not run as recorded */
+    /**
+     * Ask the engine first what became of everything, and make anew what drifts from the baseline. @default only the
+     * former, and only when a service does not run as recorded
+     */
     readonly refresh?: boolean;
     /** Deploy the release of this checkout although it was undone before; the ledger records it. @default false */
     readonly force?: boolean;
@@ -43,10 +47,14 @@ export async function deploy(options: DeployOptions = {}): Promise<DeployResult>
         if (hindered !== undefined) return hindered;
         const { pin } = await place.ledger.state();
         if (options.unpin === true && pin === undefined) context.note("Nothing is pinned.");
-        const forced = options.force === true ? await force(context, place) : {};
-        const unpinned = options.unpin === true && pin !== undefined ? { [unpinVariable]: pin.release } : {};
+        const held = options.unpin === true ? undefined : pin;
+        const variables = {
+            ...(options.force === true ? await force(context, place) : {}),
+            ...(options.unpin === true && pin !== undefined ? { [unpinVariable]: pin.release } : {}),
+            ...(options.refresh === true ? await renewDrifting(context, place, held) : {}),
+        };
         const refresh = options.refresh || (await hasDrifted(context, place));
-        const ending = await transact(context, place, { refresh, variables: { ...forced, ...unpinned } });
+        const ending = await transact(context, place, { refresh, variables });
         const runs = ending.outcome === "committed" || ending.outcome === "unchanged";
         if (options.unpin === true && pin !== undefined && runs) await unpin(context, place, pin);
         return ending;
@@ -82,6 +90,22 @@ async function hasDrifted(context: CommandContext, { stack, engine, settings, le
     return drifted.length > 0;
 }
 
+/** Of a release that is to stay as it is, the containers that drift from the baseline are made anew (R31). */
+async function renewDrifting(
+    context: CommandContext,
+    place: Place,
+    pin: PinRecord | undefined,
+): Promise<Record<string, string>> {
+    const seen = await compareCommitted(context, place);
+    if (seen === undefined || seen.last.release !== (pin?.release ?? place.baseline.id)) return {};
+    const { services } = renewalOf(seen);
+    if (services === "") return {};
+    for (const { service, restores } of seen.corrections.corrections) {
+        context.note(`${service} has drifted and is made anew: ${restores.join("; ")}`);
+    }
+    return { [renewVariable]: services };
+}
+
 /** The summary of the rollout, as text for people; empty where there is none. */
 export function renderDeploy(result: DeployResult): string {
     if (result.summary === null) return "";
@@ -89,5 +113,5 @@ export function renderDeploy(result: DeployResult): string {
     const name = outcome === "committed" || outcome === "refused" ? "deployment" : "rollback";
     const heading = result.outcome === "unchanged" ? "Nothing was changed. The rollout that made what runs:\n\n" : "";
     const report = path.posix.join(reportFolder(stack), transaction, `${name}.json`);
-    return `${heading}${renderSummary(result.summary, [report])}`;
+    return `${heading}${renderSummary(result.summary, [report], result.validated ?? undefined)}`;
 }

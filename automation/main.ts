@@ -153,14 +153,17 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         finish(report(options, result, result.outcome === "refused" ? "" : renderReleases(result)));
     });
 
-    command("validate", "Compare every property of the baseline with what runs. Changes nothing that runs.", [
-        "npm run validate",
-        "npm run validate -- --stack production --json",
-    ]).action(async (options: CommonOptions) => {
-        const { renderValidate, validate } = await import("./validate.ts");
-        const result = await validate({ ...shared(options) });
-        finish(report(options, result, renderValidate(result)));
-    });
+    command(
+        "validate",
+        "Compare every property of the baseline with what runs, and name what restores it. Changes nothing without --fix.",
+        ["npm run validate", "npm run validate -- --stack production --json", "npm run validate -- --fix"],
+    )
+        .option("--fix", "make the containers anew that drift, and no others, by the same transaction as a deploy")
+        .action(async (options: CommonOptions & { fix?: boolean }) => {
+            const { renderValidate, validate } = await import("./validate.ts");
+            const result = await validate({ ...shared(options), fix: options.fix ?? false });
+            finish(report(options, result, renderValidate(result)));
+        });
 
     command("destroy", "Stop and remove a stack in reverse order. Data volumes stay unless --volumes is given.", [
         "npm run destroy -- --stack staging",

@@ -1,6 +1,7 @@
 /** `preview`: shows what a deploy would change, and changes nothing. */
 
 import type { EngineEvent, Stack } from "@pulumi/pulumi/automation/index.js";
+import { serviceOfResource } from "../release/renewals.ts";
 import { renderTable } from "../validation/report/summary.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import { nameOfUrn } from "./diagnostics.ts";
@@ -106,11 +107,11 @@ export function plannedRelease(events: readonly EngineEvent[]): string | null {
     return null;
 }
 
-/** The services whose container a plan creates: resources are named `<service>-<revision>`. */
+/** The services whose container a plan creates. */
 export function changedServices(plan: readonly PlannedChange[]): string[] {
     const names = plan
         .filter((change) => change.type === "docker:index/container:Container" && /^(create|replace)/.test(change.op))
-        .map((change) => change.name.replace(/-[0-9a-f]{8}$/, ""));
+        .map((change) => serviceOfResource(change.name));
     return [...new Set(names)];
 }
 

@@ -58,8 +58,9 @@ export class TimelineReader {
         if (handle === null) return [];
         try {
             const { size } = await handle.stat();
-            const head = Buffer.alloc(Math.min(prefixBytes, size));
-            await handle.read(head, 0, head.length, 0);
+            const room = Buffer.alloc(Math.min(prefixBytes, size));
+            // Less than its size where the file is being replaced at this moment.
+            const head = room.subarray(0, (await handle.read(room, 0, room.length, 0)).bytesRead);
             const known = this.#prefix;
             const same = head.length >= known.length && head.subarray(0, known.length).equals(known);
             if (!same || size < this.#offset) {

@@ -11,6 +11,7 @@ import { callerVariable } from "../rollout/caller.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
+import type { Validated } from "../validation/report/summary.ts";
 import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
 import { endOpenTransaction } from "./abandoned.ts";
 import { type Agreement, agree, withVariables } from "./agree.ts";
@@ -18,7 +19,7 @@ import type { CommandContext, Ending } from "./context.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { Place } from "./place.ts";
 import { pulumiFailure } from "./pulumi-error.ts";
-import { summaryOf } from "./recorded.ts";
+import { summaryOf, validatedOf } from "./recorded.ts";
 import { recordedFailure } from "./recorded-failure.ts";
 import type { Failure } from "./result.ts";
 
@@ -28,9 +29,11 @@ export interface TransactExtra {
     readonly summary: RolloutOutcome | null;
     /** Resources by what was done with them, as in `{ create: 12, same: 3 }`. */
     readonly changes: Readonly<Record<string, number>>;
+    /** What the validation after it has found: parity with the baseline, and success rates; null when there was none. */
+    readonly validated: Validated | null;
 }
 
-export const nothingDone: TransactExtra = { summary: null, changes: {} };
+export const nothingDone: TransactExtra = { summary: null, changes: {}, validated: null };
 
 export interface TransactOptions {
     readonly refresh: boolean;
@@ -142,7 +145,7 @@ function unchanged(context: CommandContext, result: UpResult): Ending<TransactEx
         outcome: "unchanged",
         release: summary?.release ?? null,
         evidence: summary?.evidence ?? null,
-        extra: { summary, changes: result.summary.resourceChanges ?? {} },
+        extra: { summary, changes: result.summary.resourceChanges ?? {}, validated: validatedOf(result.outputs) },
     };
 }
 
@@ -166,7 +169,11 @@ async function forward(
         outcome: "committed",
         release: summary?.release ?? (await place.ledger.lastCommit())?.release ?? null,
         evidence: summary?.evidence ?? null,
-        extra: { summary, changes: attempt.result?.summary.resourceChanges ?? {} },
+        extra: {
+            summary,
+            changes: attempt.result?.summary.resourceChanges ?? {},
+            validated: attempt.result === undefined ? null : validatedOf(attempt.result.outputs),
+        },
     };
 }
 

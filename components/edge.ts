@@ -2,6 +2,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { probeListenerPort } from "../engine/edge/config.ts";
+import { containerResource, type Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer, EdgeRelease } from "../release/types.ts";
 import { containerLabels } from "./container-args.ts";
 import type { Images } from "./images.ts";
@@ -12,6 +13,8 @@ export interface EdgeArgs {
     readonly project: string;
     readonly stack: string;
     readonly images: Images;
+    /** Which containers were made anew in their revision. @default none */
+    readonly renewals?: Renewals;
 }
 
 /** Where the edge keeps its configuration, on a volume of its own. */
@@ -31,7 +34,7 @@ export class Edge extends pulumi.ComponentResource {
             { parent: this, ignoreChanges: ["labels"] },
         );
         const container = new docker.Container(
-            `edge-${edge.revision}`,
+            containerResource("edge", edge.revision, args.renewals),
             {
                 image: edge.image.reference,
                 start: false,

@@ -2,6 +2,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { fileMounts, fileVolumeLabels, fileVolumes } from "../release/file-volumes.ts";
+import { containerResource, type Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer, ServiceRelease } from "../release/types.ts";
 import { containerArgs, containerLabels, environmentList } from "./container-args.ts";
 import type { Images } from "./images.ts";
@@ -15,6 +16,8 @@ export interface ServiceContainerArgs {
     readonly stack: string;
     /** The built images; the container waits for its own. */
     readonly images: Images;
+    /** Which containers were made anew in their revision. @default none */
+    readonly renewals?: Renewals;
     /** Values of the secrets whose placeholders stand in the environment. */
     readonly secrets: pulumi.Input<Record<string, string>>;
 }
@@ -41,7 +44,7 @@ export class ServiceContainer extends pulumi.ComponentResource {
         );
         const labels = containerLabels(args.project, args.stack, service.name, service.revision);
         const container = new docker.Container(
-            `${service.name}-${service.revision}`,
+            containerResource(service.name, service.revision, args.renewals),
             {
                 ...containerArgs(service, labels, fileMounts(args.project, service)),
                 envs,

@@ -279,6 +279,11 @@ export class Engine {
         return raw && volumeFacts(raw);
     }
 
+    /** The whole answer of an inspection. @returns undefined when there is no such volume */
+    async volumeDetails(name: string): Promise<Docker.VolumeInspectInfo | undefined> {
+        return this.orUndefined(`inspect volume ${name}`, () => this.quick.getVolume(name).inspect());
+    }
+
     /** Does nothing when it is there. */
     async createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
         await this.repeatable(`create volume ${name}`, () =>
@@ -301,6 +306,11 @@ export class Engine {
     async network(name: string): Promise<NetworkFacts | undefined> {
         const raw = await this.orUndefined(`inspect network ${name}`, () => this.quick.getNetwork(name).inspect());
         return raw && networkFacts(raw);
+    }
+
+    /** The whole answer of an inspection. @returns undefined when there is no such network */
+    async networkDetails(name: string): Promise<Docker.NetworkInspectInfo | undefined> {
+        return this.orUndefined(`inspect network ${name}`, () => this.quick.getNetwork(name).inspect());
     }
 
     /** A bridge network. Does nothing when one of that name is there. */

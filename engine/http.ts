@@ -1,7 +1,8 @@
-/** HTTP to a service through the edge's probe listener. */
+/** HTTP to a service: through the edge's probe listener, or at the address that it is published on. */
 
-import { type Dispatcher, request } from "undici";
+import { Agent, type Dispatcher, request } from "undici";
 import { type ProbeTarget, probeAgent } from "./edge/probe-socket.ts";
+import type { PublishedAddress } from "./published.ts";
 
 export interface HttpRequest {
     readonly method: string;
@@ -21,12 +22,30 @@ export interface HttpAnswer {
 /** One request on a connection of its own. Throws what undici throws when there is no answer in time. */
 export async function requestThroughEdge(
     target: ProbeTarget,
+    asked: HttpRequest,
+    timeoutMs: number,
+): Promise<HttpAnswer> {
+    return ask(probeAgent(target, timeoutMs), `${target.service}:${target.servicePort}`, asked, timeoutMs);
+}
+
+/** The same as a client outside, without the edge's own listener. */
+export async function requestAt(
+    { host, port }: PublishedAddress,
+    asked: HttpRequest,
+    timeoutMs: number,
+): Promise<HttpAnswer> {
+    const agent = new Agent({ headersTimeout: timeoutMs, bodyTimeout: timeoutMs, pipelining: 0 });
+    return ask(agent, `${host}:${port}`, asked, timeoutMs);
+}
+
+async function ask(
+    agent: Agent,
+    authority: string,
     { method, path, headers, body }: HttpRequest,
     timeoutMs: number,
 ): Promise<HttpAnswer> {
-    const agent = probeAgent(target, timeoutMs);
     try {
-        const answer = await request(`http://${target.service}:${target.servicePort}${path}`, {
+        const answer = await request(`http://${authority}${path}`, {
             method: method as Dispatcher.HttpMethod,
             headers: { ...headers },
             ...(body === undefined ? {} : { body }),

@@ -1,7 +1,8 @@
-/** Postgres through the edge's probe listener. */
+/** Postgres: through the edge's probe listener, or at the address that it is published on. */
 
 import { Client } from "pg";
 import { type ProbeTarget, probePgOptions } from "./edge/probe-socket.ts";
+import type { PublishedAddress } from "./published.ts";
 
 export interface PostgresLogin {
     readonly user: string;
@@ -15,14 +16,14 @@ export interface PostgresLogin {
  * @param timeoutMs longest time to connect, and longest time of one query
  */
 export async function withPostgres<T>(
-    target: ProbeTarget,
+    target: ProbeTarget | PublishedAddress,
     login: PostgresLogin,
     timeoutMs: number,
     act: (client: Client) => Promise<T>,
 ): Promise<T> {
     const client = new Client({
         ...login,
-        ...probePgOptions(target),
+        ...("role" in target ? probePgOptions(target) : target),
         connectionTimeoutMillis: timeoutMs,
         query_timeout: timeoutMs,
         application_name: "plumbline",

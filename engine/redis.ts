@@ -1,7 +1,8 @@
-/** Redis through the edge's probe listener. */
+/** Redis: through the edge's probe listener, or at the address that it is published on. */
 
 import { Redis } from "ioredis";
 import { type ProbeTarget, probeRedisConnector } from "./edge/probe-socket.ts";
+import type { PublishedAddress } from "./published.ts";
 
 /**
  * Connects, hands the client to `act`, and closes it whatever happens. There is one try: who wants more asks again.
@@ -9,13 +10,13 @@ import { type ProbeTarget, probeRedisConnector } from "./edge/probe-socket.ts";
  * @param timeoutMs longest time to connect, and longest time of one command
  */
 export async function withRedis<T>(
-    target: ProbeTarget,
+    target: ProbeTarget | PublishedAddress,
     password: string,
     timeoutMs: number,
     act: (client: Redis) => Promise<T>,
 ): Promise<T> {
     const client = new Redis({
-        Connector: probeRedisConnector(target, timeoutMs),
+        ...("role" in target ? { Connector: probeRedisConnector(target, timeoutMs) } : target),
         password,
         lazyConnect: true,
         enableReadyCheck: false,

@@ -1,5 +1,6 @@
 /** What the `Rollout` resource does at each of Pulumi's calls; the rollout itself stands in `rollout/`. */
 import { connectEngine } from "../engine/docker.ts";
+import type { Renewals } from "../release/renewals.ts";
 import { canonicalJson } from "../release/revision.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import { forceVariable } from "../rollout/choose.ts";
@@ -15,6 +16,7 @@ interface Inputs {
     readonly containers: Record<string, DeclaredContainer>;
     readonly secrets: Record<string, string>;
     readonly abandoned?: string;
+    readonly renewals?: Renewals;
     readonly engineHost?: string;
 }
 
@@ -51,7 +53,7 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
 
 async function outputsOf(inputs: Inputs, previousSecrets: Record<string, string> | undefined): Promise<Outputs> {
     const release = parse(inputs);
-    const { edge, containers, secrets, engineHost } = inputs;
+    const { edge, containers, secrets, engineHost, renewals } = inputs;
     // Forcing is a word for one run, not a state of the stack: it comes as an environment variable.
     const forced = process.env[forceVariable] === release.id;
     const request = {
@@ -63,6 +65,7 @@ async function outputsOf(inputs: Inputs, previousSecrets: Record<string, string>
         previousSecrets,
         engineHost,
         forced,
+        renewals,
     };
     const outcome = await performRollout(request);
     return { ...inputs, outcome, observed: expectedStates(release) };

@@ -1,5 +1,6 @@
 /** The `Rollout` resource: the transaction that turns one release into the next. The work is done in `rollout.provider.ts`. */
 import * as pulumi from "@pulumi/pulumi";
+import type { Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer } from "../release/types.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 
@@ -14,6 +15,8 @@ export interface RolloutArgs {
     readonly secrets: pulumi.Input<Record<string, string>>;
     /** A transaction that a dead deployer has left open: it is ended first, also when nothing else changes. */
     readonly abandoned?: pulumi.Input<string>;
+    /** Which containers were made anew in their revision, recorded with the commit; absent where none was. */
+    readonly renewals?: pulumi.Input<Renewals>;
     /** Address of the engine; default: `DOCKER_HOST`, or the engine on this machine. */
     readonly engineHost?: pulumi.Input<string>;
 }

@@ -2,7 +2,9 @@
 import type { Engine } from "../engine/docker.ts";
 import { PlumblineError } from "../release/errors.ts";
 import { builtImages } from "../release/images.ts";
+import { containerResource, type Renewals } from "../release/renewals.ts";
 import { canonicalJson } from "../release/revision.ts";
+import { didYouMean } from "../release/suggest.ts";
 import type { Release } from "../release/types.ts";
 import { busy, type CommitRecord, type Ledger, type LedgerState } from "./ledger.ts";
 import { isKnownDead } from "./process.ts";
@@ -13,6 +15,8 @@ export const forceVariable = "PLUMBLINE_FORCE";
 export const releaseVariable = "PLUMBLINE_RELEASE";
 /** Environment variable that names a pinned release which is not to hold this one run. */
 export const unpinVariable = "PLUMBLINE_UNPIN";
+/** Environment variable that names services of the release that runs, and `edge`, whose containers are to be made anew. */
+export const renewVariable = "PLUMBLINE_RENEW";
 
 export interface Choice {
     readonly release: Release;
@@ -22,6 +26,8 @@ export interface Choice {
     readonly notes: readonly string[];
     /** The transaction that a dead deployer has left: the next rollout ends it first. */
     readonly abandoned: string | undefined;
+    /** Which containers were made anew in their revision, and how often. */
+    readonly renewals: Renewals;
 }
 
 export interface ChooseOptions {
@@ -36,11 +42,20 @@ export interface ChooseOptions {
  * The baseline's release, unless a command names another one, a pin holds one, or it is quarantined: then a preview shows
  * the last known good one.
  *
- * @throws PlumblineError when an update of a quarantined release is not forced, another deployer is at work, or a release
- * that is to be put back cannot be run as it was committed
+ * @throws PlumblineError when an update of a quarantined release is not forced, another deployer is at work, a release
+ * that is to be put back cannot be run as it was committed, or containers are to be made anew of one that does not run
  */
 export async function chooseRelease(baseline: Release, options: ChooseOptions): Promise<Choice> {
     const state = await options.ledger.state();
+    const choice = await chosen(baseline, state, options);
+    return { ...choice, renewals: renewalsOf(choice.release, state, options.env[renewVariable] ?? "") };
+}
+
+async function chosen(
+    baseline: Release,
+    state: LedgerState,
+    options: ChooseOptions,
+): Promise<Omit<Choice, "renewals">> {
     const pin = state.pin?.release === options.env[unpinVariable] ? undefined : state.pin;
     const abandoned = openTransaction(baseline, state, options);
     const asked = options.env[releaseVariable] || undefined;
@@ -71,6 +86,32 @@ export async function chooseRelease(baseline: Release, options: ChooseOptions): 
         notes: [...notes, `the plan shows the last known good release ${good.release.id}`],
         abandoned: own.abandoned,
     };
+}
+
+/** Those of the last commit, as far as the release still has the revision, and one more for each that is asked for. */
+function renewalsOf(release: Release, { lastCommit }: LedgerState, asked: string): Renewals {
+    const subjects = [{ name: "edge", revision: release.edge.revision }, ...release.services];
+    const names = asked.split(",").map((name) => name.trim());
+    const wanted = new Set(names.filter((name) => name !== ""));
+    const known = subjects.map(({ name }) => name);
+    for (const name of wanted) {
+        if (known.includes(name)) continue;
+        const message = `${renewVariable} names ${name}, which release ${release.id} does not have${didYouMean(name, known)}`;
+        throw new PlumblineError("settings", message, { remedy: `name one of ${known.join(", ")}` });
+    }
+    if (wanted.size > 0 && lastCommit?.release !== release.id) {
+        const runs = lastCommit === undefined ? "nothing runs" : `release ${lastCommit.release} runs`;
+        throw new PlumblineError(
+            "rollback",
+            `containers of release ${release.id} cannot be made anew: ${runs} (${renewVariable})`,
+            { remedy: "`npm run validate -- --fix` compares what runs now and makes anew what drifts" },
+        );
+    }
+    const counts = subjects.map(({ name, revision }): [string, number] => {
+        const key = containerResource(name, revision);
+        return [key, (lastCommit?.renewals?.[key] ?? 0) + (wanted.has(name) ? 1 : 0)];
+    });
+    return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
 function openTransaction(

@@ -11,6 +11,7 @@ import type { ContainerSummary, Engine } from "../engine/docker.ts";
 import { statusOf } from "../engine/docker-errors.ts";
 import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
+import type { Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import { callerOf } from "./caller.ts";
 import { processStartTime } from "./process.ts";
@@ -50,6 +51,8 @@ export interface CommitRecord extends Placement {
     readonly at: string;
     /** A quarantined release that was deployed on purpose. */
     readonly forced: boolean;
+    /** Which containers were made anew in their revision, and how often; absent where none was. */
+    readonly renewals?: Renewals;
 }
 
 /** A release that was undone; refused until forced. */

@@ -58,7 +58,9 @@ export async function performRollout(
         const services = await describeServices(context, changed);
         const images = Object.fromEntries(services.map(({ name, imageId }) => [name, imageId]));
         const forced = request.forced === true;
-        const record = { ...session.placement(images), ...recordTransaction, at: now().toISOString(), forced };
+        const renewals = request.renewals === undefined ? {} : { renewals: request.renewals };
+        const at = now().toISOString();
+        const record = { ...session.placement(images), ...recordTransaction, at, forced, ...renewals };
         const commit = await ledger.commit(record);
         // Nothing from here on may fail for a reason of its own: the release is the last known good.
         if (forced) await ledger.liftQuarantine(release.id, open.transaction).catch(warn);

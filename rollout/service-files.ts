@@ -16,13 +16,17 @@ const ownerLabel = "plumbline.files-of";
  * Writes a service's files onto its volumes, secrets filled in. A helper container of the service's own image, created
  * and never started, has the volumes read-write: the engine has copied the image's own files of those folders onto them.
  *
- * The same again when it is repeated, also after a kill in the middle of it. Call it only while the service does not run.
+ * The same again when it is repeated, also after a kill in the middle of it. Call it only while no container reads them,
+ * or with `keepSame`.
+ *
+ * @param options.keepSame leaves files alone whose content is right: a container that runs reads them. @default false
  */
 export async function fillFiles(
     engine: Engine,
     project: string,
     service: ServiceRelease,
     secrets: Values,
+    options: { readonly keepSame?: boolean } = {},
 ): Promise<void> {
     const volumes = fileVolumes(project, service);
     if (volumes.length === 0) return;
@@ -35,11 +39,29 @@ export async function fillFiles(
     });
     try {
         for (const volume of volumes) {
-            await engine.putFiles(helper, volume.folder, entriesOf(volume, service.spec.user, secrets));
+            const entries = entriesOf(volume, service.spec.user, secrets);
+            const wanted =
+                options.keepSame === true ? await differing(engine, helper, volume.folder, entries) : entries;
+            if (wanted.length > 0) await engine.putFiles(helper, volume.folder, wanted);
         }
     } finally {
         await engine.remove(helper);
     }
+}
+
+async function differing(
+    engine: Engine,
+    helper: string,
+    folder: string,
+    entries: readonly FileEntry[],
+): Promise<FileEntry[]> {
+    const found = await Promise.all(entries.map(({ name }) => engine.getFile(helper, posix.join(folder, name))));
+    return entries.filter(({ content }, index) => found[index]?.equals(Buffer.from(content)) !== true);
+}
+
+/** Whether the service finds files of the baseline in its container. */
+export function hasFiles(service: Pick<ServiceRelease, "name" | "revision" | "spec">): boolean {
+    return fileVolumes("any", service).length > 0;
 }
 
 /** The files of a volume as they are written, with their owners. */

@@ -6,6 +6,7 @@ import { EdgeControl } from "../engine/edge/edge.ts";
 import { describeError } from "../release/errors.ts";
 import { probeAddress } from "../release/probe-address.ts";
 import { redactor } from "../release/redact.ts";
+import type { Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import type { RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
@@ -30,6 +31,8 @@ export interface RolloutRequest {
     readonly engineHost?: string | undefined;
     /** A quarantined release that is wanted all the same. */
     readonly forced?: boolean;
+    /** Which of the containers were made anew in their revision: kept with the commit, so that every plan names them so. */
+    readonly renewals?: Renewals | undefined;
 }
 
 /** A release with the containers that run it. */

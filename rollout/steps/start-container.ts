@@ -1,7 +1,7 @@
 /** Starts a declared container, after giving it what Pulumi's provider cannot declare. */
 import type { ServiceRelease } from "../../release/types.ts";
 import { containerOf, type RolloutContext } from "../context.ts";
-import { fillFiles } from "../service-files.ts";
+import { fillFiles, hasFiles } from "../service-files.ts";
 
 type Doors = Pick<RolloutContext, "engine" | "release" | "containers" | "secrets" | "restartsBefore">;
 
@@ -22,5 +22,13 @@ export async function prepareContainer(context: Doors, service: ServiceRelease):
     if (pidsLimit !== undefined) await engine.limitProcesses(name, pidsLimit);
     // Nobody takes files away from a service that reads them.
     const runs = (await engine.inspect(name))?.running === true;
-    if (!runs) await fillFiles(engine, release.project, service, secrets);
+    if (runs || !hasFiles(service)) return;
+    await fillFiles(engine, release.project, service, secrets, { keepSame: await revisionRuns(context, service) });
+}
+
+/** Whether another container of the same revision, which one made anew will follow, has the files open. */
+async function revisionRuns({ engine, release }: Doors, { name, revision }: ServiceRelease): Promise<boolean> {
+    const labels = { "plumbline.service": name, "plumbline.revision": revision };
+    const all = await engine.list({ "plumbline.project": release.project, ...labels });
+    return all.some(({ state }) => state === "running");
 }

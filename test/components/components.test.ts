@@ -124,6 +124,23 @@ describe("a service's container", () => {
             return new ServiceContainer({ service, project: "sample", stack: "local", images, secrets });
         });
 
+    test("and the edge's are named so that a plan has one more and one less when they are made anew [R31]", async () => {
+        const renewals = { "api-3f9c1a2b": 1, "edge-0000000e": 2 };
+        const { registered } = await declare(() => {
+            const images = new Images("images", { images: [image], buildTokens: {} });
+            const common = { project: "sample", stack: "local", images, renewals };
+            new Edge("edge", { edge: sampleRelease().edge, ...common });
+            return new ServiceContainer({ service, secrets: { A_KEY: "value-of-a" }, ...common });
+        });
+        const names = registered.filter(({ type }) => type.endsWith(":Container")).map(({ name }) => name);
+        expect(names.sort()).toEqual(["api-3f9c1a2b-r1", "edge-0000000e-r2"]);
+        // The revision itself is the same: it is what the container is made of.
+        expect(find(registered, "Container", "api-3f9c1a2b-r1").inputs.labels).toContainEqual({
+            label: "plumbline.revision",
+            value: "3f9c1a2b",
+        });
+    });
+
     test("is named after its revision, created and not started, without a name of its own", async () => {
         const { registered } = await declared();
         const container = find(registered, "Container", "api-3f9c1a2b");

@@ -3,13 +3,21 @@
  * a change, disturbed behind Pulumi's back and mended, destroyed with its data kept, deployed again, destroyed for good.
  * The tests build on each other, in this order: a deployment is too dear for one each.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { appendFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { StorageClient } from "@supabase/storage-js";
 import { Redis } from "ioredis";
 import pg from "pg";
 import { request } from "undici";
+import type { ValidateResult } from "../../automation/validate.ts";
+import { serviceOfResource } from "../../release/renewals.ts";
+import type { ParityOutput } from "../../validation/parity/summary.ts";
+import { rateNames } from "../../validation/rates.ts";
+import { parityReportSchema } from "../../validation/report/findings.ts";
 import { deploymentReportSchema } from "../../validation/report/schema.ts";
 import { filesBelow, Project, type Ran } from "../support/project.ts";
 import { findSecrets } from "../support/secret-search.ts";
@@ -132,6 +140,30 @@ describe("a fresh deployment by our command", () => {
         expect(summary.services.every(({ changed, readyAfterMs }) => changed && readyAfterMs > 0)).toBe(true);
         const { outcome: _lost, ...incomplete } = report;
         expect(deploymentReportSchema.safeParse(incomplete).success).toBe(false);
+    });
+
+    test("ends its summary with parity and success rates, and keeps every finding beside its report [R30] [R37]", async () => {
+        expect(deployed.stdout).toMatch(/\n(\d+) of \1 properties as in the baseline, \d+ of them by a rule\n/);
+        const { evidence, release } = await project.summary(stack);
+        const text = await project.read(path.join(evidence, "validation.findings.json"));
+        const report = parityReportSchema.parse(JSON.parse(text));
+        expect(report).toMatchObject({ stack, release, summary: { match: true, percent: 100 } });
+        expect(report.findings.filter(({ result }) => result === "drift" || result === "inconclusive")).toEqual([]);
+        expect(report.summary.total).toBeGreaterThan(250);
+        const subjects = [...new Set(report.findings.map(({ service }) => service))];
+        const around = ["edge_config", "postgres_data", "redis_data", "storage_data"].map((key) => `volumes.${key}`);
+        expect(subjects.sort()).toEqual([...services, "edge", "networks.network", ...around].sort());
+        expect(report.rates?.map(({ name, result }) => [name, result])).toEqual(
+            rateNames.map((name) => [name, "pass"]),
+        );
+        for (const name of rateNames) expect(deployed.stdout).toMatch(new RegExp(`\n${name} +100 % `));
+        const files = (await filesBelow(path.join(project.folder, evidence))).map((file) => path.basename(file));
+        expect(files).toEqual(
+            expect.arrayContaining(["validation.findings.txt", "validation.junit.xml", "validation.html"]),
+        );
+        // What a state keeps of it is small.
+        const parity = await project.output<ParityOutput>(stack, "parity");
+        expect(parity).toEqual({ summary: report.summary, deviations: [] });
     });
 
     test("keeps every file of its reports from other users of the machine [R65]", async () => {
@@ -362,7 +394,7 @@ describe("one seeded change", () => {
     const containersOf = ({ plan: changes }: Plan, op: string) =>
         changes
             .filter((change) => change.op === op && change.type === "docker:index/container:Container")
-            .map(({ name }) => name.replace(/-[0-9a-f]{8}$/, ""));
+            .map(({ name }) => serviceOfResource(name));
     /** Each once: a build that is done again shows as several steps of one replacement. */
     const builtBy = ({ plan: changes }: Plan) => [
         ...new Set(
@@ -437,6 +469,103 @@ describe("what happens behind Pulumi's back", () => {
         },
         240_000,
     );
+});
+
+describe("a property that was changed behind Pulumi's back", () => {
+    const worker = () => project.container(stack, "worker");
+    const validated = async (...options: string[]) => {
+        const ran = await project.command(["validate", "--json", ...options]);
+        return { ...ran, result: JSON.parse(ran.stdout) as ValidateResult };
+    };
+    const changed = { service: "worker", restores: ["worker: pids_limit: 77 → 128"] };
+
+    test("is shown by `preview --refresh`, told by `up --refresh`, and named by `validate` [R30] [R31]", async () => {
+        const before = await worker();
+        await project.docker(["update", "--pids-limit", "77", before]);
+        const shown = await project.pulumi(["preview", "--refresh", "--expect-no-changes", "--stack", stack]);
+        expect([shown.code === 0, shown.stdout]).toEqual([false, expect.stringMatching(/validation/)]);
+        const told = await project.pulumi(["up", "--refresh", "--yes", "--stack", stack]);
+        expect(told.output).toContain("not as in the baseline: worker: pids_limit: expected 128, actual 77");
+        expect([told.code, await worker()]).toEqual([0, before]);
+        const parity = await project.output<ParityOutput>(stack, "parity");
+        expect(parity.deviations).toEqual(["worker: pids_limit: expected 128, actual 77"]);
+
+        const { code, result } = await validated();
+        expect([code, result.outcome]).toEqual([30, "deviates"]);
+        expect(result.corrections).toMatchObject([changed]);
+        expect(result.notFixable).toEqual([]);
+        expect([await worker(), result.summary]).toEqual([before, null]);
+    }, 180_000);
+
+    test("is not half corrected when `validate --fix` is killed: `recover` ends in what ran before [R31] [R94]", async () => {
+        const before = await project.containers(stack);
+        const killed = spawn(
+            path.join(project.folder, "node_modules/.bin/node"),
+            ["automation/main.ts", "validate", "--fix"],
+            { cwd: project.folder, env: project.environment(), stdio: "ignore", detached: true },
+        );
+        const exited = once(killed, "exit");
+        const began = async () =>
+            (await project.read("infrastructure/reports/local/timeline.jsonl")).includes("hand over worker");
+        const first = await began();
+        for (let turn = 0; turn < 600 && !(await began()); turn += 1) await sleep(100);
+        expect([first, await began(), killed.exitCode]).toEqual([false, true, null]);
+        process.kill(-(killed.pid ?? 0), "SIGKILL");
+        await exited;
+        const recovered = await project.command(["recover"]);
+        expect([[0, 10].includes(recovered.code ?? -1), recovered.output]).toEqual([true, expect.any(String)]);
+        expect(await project.containers(stack)).toEqual(before);
+        expect((await project.command(["status"])).code).toBe(0);
+        expect((await plan()).plan.filter(({ name }) => name !== "validation")).toEqual([]);
+    }, 300_000);
+
+    test("is corrected by `validate --fix`: exactly the containers that drift are new, and what cannot be is named [R31]", async () => {
+        const before = await project.containers(stack);
+        await project.docker([
+            "update",
+            "--memory",
+            "600m",
+            "--memory-swap",
+            "600m",
+            await project.container(stack, "api"),
+        ]);
+        const { image } = (await project.summary(stack)).services.find(({ name }) => name === "redis") ?? { image: "" };
+        const labels = { project: project.place(stack).project, stack, service: "redis" };
+        const options = Object.entries(labels).flatMap(([key, value]) => ["--label", `plumbline.${key}=${value}`]);
+        const stranger = await project.docker(["run", "-d", ...options, "--entrypoint", "sleep", image, "600"]);
+        try {
+            const { code, result, stderr } = await validated("--fix");
+            expect([code, result.outcome, stderr]).toEqual([30, "deviates", expect.stringContaining("is made anew")]);
+            expect(result.summary).toMatchObject({ outcome: "committed", previous: result.release });
+            expect(result.corrections.map(({ service }) => service)).toEqual(["api", "worker"]);
+            expect(result.notFixable.map(({ service, property }) => [service, property])).toEqual([
+                ["redis", "(other containers)"],
+            ]);
+            expect(result.report?.summary).toMatchObject({ drift: 1, inconclusive: 0 });
+        } finally {
+            await project.docker(["rm", "--force", stranger]);
+        }
+        const after = await project.containers(stack);
+        const changes = Object.keys(after).filter((name) => after[name]?.join() !== before[name]?.join());
+        expect(changes.sort()).toEqual(["api", "worker"]);
+        expect((await inspect("worker")).HostConfig.PidsLimit).toBe(128);
+        for (const args of [
+            ["preview", "--refresh", "--expect-no-changes", "--stack", stack],
+            ["up", "--yes", "--expect-no-changes", "--stack", stack],
+        ]) {
+            const ran = await project.pulumi(args);
+            expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
+        }
+    }, 300_000);
+
+    test("and without drift `validate --fix` says so and does nothing [R31]", async () => {
+        const before = await project.containers(stack);
+        const { code, result } = await validated("--fix");
+        expect([code, result.outcome, result.summary]).toEqual([0, "as-recorded", null]);
+        expect(result.notes).toContain("Nothing drifts: nothing is corrected.");
+        expect(result.report?.summary).toMatchObject({ match: true });
+        expect(await project.containers(stack)).toEqual(before);
+    });
 });
 
 describe("destroy", () => {

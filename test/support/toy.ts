@@ -158,6 +158,32 @@ export class Toy {
         };
     }
 
+    /**
+     * Fresh containers of the same revisions, as a correction declares them.
+     *
+     * @param change what these containers are beside what their revision says: faults, power
+     */
+    async renew(
+        request: RolloutRequest,
+        subjects: readonly (ToyService | "edge")[],
+        change: Pick<ToyVersion, "faults" | "host"> = {},
+    ): Promise<RolloutRequest> {
+        const { release } = request;
+        const made = async (id: string) => ({ id, name: (await this.engine.inspect(id))?.name ?? "" });
+        const edge = subjects.includes("edge") ? await made(await this.#createEdge(release.edge)) : request.edge;
+        const containers: Record<string, DeclaredContainer> = { ...request.containers };
+        for (const service of release.services.filter(({ name }) => subjects.includes(name as ToyService))) {
+            const fault = change.faults?.[service.name as ToyService] ?? service.spec.environment.TOY_FAULT ?? "none";
+            const environment = { ...service.spec.environment, TOY_FAULT: fault };
+            const spec = { ...service.spec, environment };
+            const id = await this.#createService({ ...service, spec }, change, request.secrets);
+            containers[service.name] = await made(id);
+        }
+        const revisions = revisionsOf(release);
+        const renewals = Object.fromEntries(subjects.map((name) => [`${name}-${revisions[name]}`, 1]));
+        return { ...request, edge, containers, renewals };
+    }
+
     /** Begins a rollout in its own processes. */
     run(request: RolloutRequest, options: ToyRunOptions = {}): ToyRun {
         const run = new ToyRun(this.folder, request, options);
@@ -374,6 +400,10 @@ export class Toy {
         });
         return container.id;
     }
+}
+
+function revisionsOf({ edge, services }: Release): Record<string, string> {
+    return Object.fromEntries([{ name: "edge", ...edge }, ...services].map(({ name, revision }) => [name, revision]));
 }
 
 /** Builds what is missing on the usual engine; cheap by the engine's cache. */

@@ -13,7 +13,10 @@ import {
     shown,
 } from "./parity-property.ts";
 
-const deployAgain = "Deploy again (npm run deploy): the edge is then made as the baseline says.";
+/** The edge's container carries names and ports: it is the one to make anew. */
+function ofEdge(outcome: Outcome): Outcome {
+    return { ...outcome, restoredBy: "edge" };
+}
 
 export const networks: ParityCheck = {
     knows: { spec: ["networks"], host: ["NetworkMode"] },
@@ -77,7 +80,7 @@ function aliases(
     const missing = expected.filter((name) => !carried.includes(name));
     return missing.length === 0
         ? intended(path, "name-on-edge", expected, `${shown(expected)} on the edge`)
-        : drift(path, expected, `the edge does not answer to ${missing.join(", ")}`, deployAgain);
+        : ofEdge(drift(path, expected, `the edge does not answer to ${missing.join(", ")}`));
 }
 
 /** Without those that the engine gives by itself: the id, the host name, and the container's name. */
@@ -109,7 +112,7 @@ export const ports: ParityCheck = {
             const found = bindings(edge.value)[`${port.target}/tcp`];
             return found === expected
                 ? intended(path, "ports-on-edge", expected, `${found} on the edge`)
-                : drift(path, expected, found === undefined ? "not published" : `${found} on the edge`, deployAgain);
+                : ofEdge(drift(path, expected, found === undefined ? "not published" : `${found} on the edge`));
         });
         const direct = Object.entries(bindings(container)).map(([port, address]) =>
             drift(["ports", port.replace("/tcp", "")], "published by the edge alone", `${address} on the container`),

@@ -41,6 +41,8 @@ export interface Outcome {
     readonly rule?: RuleName;
     /** What to do, where it is not to make the container anew. */
     readonly remedy?: string;
+    /** Whose container has to be made anew, where it is not the service's own: the edge carries names and ports. */
+    readonly restoredBy?: string;
     readonly unknown?: boolean;
 }
 

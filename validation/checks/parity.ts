@@ -53,8 +53,10 @@ export function compareContainer(subject: Subject, wording: Wording): Finding[] 
 /** From what a check says to a finding, with the place in the file and the next step. */
 export function findingOf(service: string, outcome: Outcome, wording: Wording): Finding {
     const { path, result, rule, ofProcess, unknown } = outcome;
-    const line = wording.lineOf(service, path);
+    const section = sectionOf(service);
+    const line = wording.lineOf([...section, ...path]);
     const property = path.join(".");
+    const restoredBy = restorerOf(service, outcome);
     return findingSchema.parse({
         service,
         property: ofProcess === true ? `${property} (process)` : property,
@@ -63,21 +65,34 @@ export function findingOf(service: string, outcome: Outcome, wording: Wording): 
         actual: wording.redact(outcome.actual),
         where: {
             file: wording.file,
-            keyPath: `services.${service}.${property}`,
+            keyPath: [...section, property].join("."),
             ...(line === undefined ? {} : { line }),
         },
         ...(rule === undefined ? {} : { rule: ruleOf(rule) }),
         remedy: wording.redact(remedyOf(service, outcome)),
         ...(unknown === true ? { unknown } : {}),
+        ...(restoredBy === undefined ? {} : { restoredBy }),
     });
 }
 
-function remedyOf(service: string, { path, result, expected, remedy }: Outcome): string {
+/** Where in the compose file the subject of a finding stands: `networks.x` and `volumes.x` by themselves, the rest below `services`. */
+function sectionOf(subject: string): string[] {
+    const [, section, key] = /^(networks|volumes)\.(.+)$/.exec(subject) ?? [];
+    return section === undefined || key === undefined ? ["services", subject] : [section, key];
+}
+
+/** A new container restores what a container is made of; a next step of another kind says that it does not. */
+function restorerOf(service: string, { result, remedy, restoredBy, unknown }: Outcome): string | undefined {
+    if (result !== "drift") return undefined;
+    return restoredBy ?? (remedy === undefined && unknown !== true ? service : undefined);
+}
+
+function remedyOf(service: string, { path, result, expected, remedy, restoredBy = service }: Outcome): string {
     if (result === "same" || result === "intended") return "";
     if (result === "inconclusive") {
         return remedy ?? "Find out why it could not be asked, then validate again; until then it counts as no match.";
     }
     if (remedy !== undefined) return remedy;
     const wanted = path[0] === "environment" ? "as the compose file says" : `${expected}`;
-    return `Make the container of ${service} anew with ${path.join(".")}: ${wanted} (npm run validate -- --fix), or declare the change in the compose file and deploy.`;
+    return `Make the container of ${restoredBy} anew with ${path.join(".")}: ${wanted} (npm run validate -- --fix), or declare the change in the compose file and deploy.`;
 }

@@ -1,7 +1,8 @@
 /** Everything that the engine says of a container and its image, checked for shape: what parity compares. */
 import { z } from "zod";
 import type { Engine, EngineDefaults } from "../../engine/docker.ts";
-import { type Fact, known, unknown } from "./fact.ts";
+import { attempt } from "./attempt.ts";
+import { type Fact, unknown } from "./fact.ts";
 import { type ProcessFacts, processFacts } from "./process.ts";
 
 /** The engine writes nothing, null or an empty list for the same thing. */
@@ -216,14 +217,4 @@ async function imageFacts(engine: EvidenceSource, reference: string): Promise<Fa
     if (found.value === undefined) return unknown(`the engine has no image ${reference}`);
     const { value } = found;
     return attempt(async () => parseImage(value));
-}
-
-async function attempt<T>(call: () => Promise<T>): Promise<Fact<T>> {
-    try {
-        return known(await call());
-    } catch (error) {
-        if (error instanceof z.ZodError)
-            return unknown(`the engine's answer cannot be read: ${z.prettifyError(error)}`);
-        return unknown(error instanceof Error ? error.message : String(error));
-    }
 }

@@ -5,14 +5,12 @@ import { bindings, ownAliases } from "../checks/parity-network.ts";
 import { drift, equal, type Outcome, open } from "../checks/parity-property.ts";
 import type { ContainerEvidence, Inspection } from "../facts/container.ts";
 
-const deployAgain = "Deploy again (npm run deploy): the edge is then made as the release says.";
-
 /** What belongs to no single service: the gateways and the probe listener, and everything that is too much. */
 export function compareEdge(release: Release, evidence: ContainerEvidence, committedImage?: string): Outcome[] {
     const { container, expectedImage } = evidence;
     if (!container.known) return [open(["(container)"], container.reason)];
     const edge = container.value;
-    if (edge === undefined) return [drift(["(container)"], "a container", "missing", deployAgain)];
+    if (edge === undefined) return [drift(["(container)"], "a container", "missing")];
     const imageId = committedImage ?? (expectedImage.known ? expectedImage.value.Id : undefined);
     return [
         equal(["image"], release.edge.image.reference, edge.Config.Image, "built-image-name"),
@@ -23,7 +21,7 @@ export function compareEdge(release: Release, evidence: ContainerEvidence, commi
         ...portsOf(release, edge),
         ...namesOf(release, edge),
         ...powerOf(edge),
-    ].map((outcome) => (outcome.result === "drift" ? { ...outcome, remedy: outcome.remedy ?? deployAgain } : outcome));
+    ];
 }
 
 function portsOf({ edge: { listeners, gateways, probePort, probeHostIp } }: Release, edge: Inspection): Outcome[] {

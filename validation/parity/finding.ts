@@ -8,9 +8,9 @@ import { z } from "zod";
 export const findingResults = ["same", "intended", "drift", "inconclusive"] as const;
 
 export const findingSchema = z.strictObject({
-    /** The service of the compose file, or `edge`. */
+    /** The service of the compose file, or `edge`; of what belongs to no service `networks.<key>` or `volumes.<key>`. */
     service: z.string().min(1),
-    /** Key path below the service in compose's terms, as in `healthcheck.interval`; `(process)` marks a process's own evidence. */
+    /** Key path below that in compose's terms, as in `healthcheck.interval`; `(process)` marks a process's own evidence. */
     property: z.string().min(1),
     result: z.enum(findingResults),
     /** Values of the environment stand as digests, which are comparable within one report only. */
@@ -30,6 +30,8 @@ export const findingSchema = z.strictObject({
     remedy: z.string(),
     /** A property that the comparison does not know: an error of the comparison as much as of what runs. */
     unknown: z.boolean().optional(),
+    /** Of a drift: the service (or `edge`) whose container, made anew, restores the baseline; absent where none does (R31). */
+    restoredBy: z.string().min(1).optional(),
 });
 
 export type Finding = z.infer<typeof findingSchema>;
@@ -76,9 +78,4 @@ export function summarize(findings: readonly Finding[]): ParitySummary {
         percent: total === 0 ? 0 : Math.floor((100 * matching) / total),
         match: total > 0 && matching === total,
     };
-}
-
-/** Services whose containers must be made anew to restore the baseline, in the order found, each once (R31). */
-export function servicesToCorrect(findings: readonly Finding[]): string[] {
-    return [...new Set(findings.filter(({ result }) => result === "drift").map(({ service }) => service))];
 }

@@ -8,8 +8,8 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
     pids_limit: ["deploy", "resources", "limits", "pids"],
 };
 
-/** Line of a key below a service, counted from 1; undefined where it is not written, as a default is not. */
-export type LineFinder = (service: string, path: readonly string[]) => number | undefined;
+/** Line of a key, by its path from the top and counted from 1; undefined where it is not written, as a default is not. */
+export type LineFinder = (path: readonly string[]) => number | undefined;
 
 /** Reads the text once. What YAML cannot read has no lines. */
 export function lineFinder(text: string): LineFinder {
@@ -20,12 +20,10 @@ export function lineFinder(text: string): LineFinder {
         const offset = offsetAt(document, path);
         return offset === undefined ? undefined : lines.linePos(offset).line;
     };
-    return (service, path) => {
-        const other = path.length === 1 ? spellings[path[0] ?? ""] : undefined;
-        return (
-            find(["services", service, ...path]) ??
-            (other === undefined ? undefined : find(["services", service, ...other]))
-        );
+    return (path) => {
+        const [section = "", subject = "", key = ""] = path;
+        const other = section === "services" && path.length === 3 ? spellings[key] : undefined;
+        return find(path) ?? (other === undefined ? undefined : find([section, subject, ...other]));
     };
 }
 

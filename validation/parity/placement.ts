@@ -4,15 +4,20 @@ import type { ContainerSummary, Engine } from "../../engine/docker.ts";
 import { redactor } from "../../release/redact.ts";
 import type { Release, ServiceRelease } from "../../release/types.ts";
 import { compareContainer, findingOf, type Wording } from "../checks/parity.ts";
+import { compareNetwork, compareVolume } from "../checks/parity-infrastructure.ts";
 import { drift, equal, intended, type Outcome, open } from "../checks/parity-property.ts";
 import { type ContainerEvidence, containerEvidence, defaultsFact, type Inspection } from "../facts/container.ts";
 import { type Fact, known, unknown } from "../facts/fact.ts";
+import { networkFact, volumeFact } from "../facts/network-volume.ts";
 import { compareEdge } from "./edge.ts";
 import { type Finding, type Findings, summarize } from "./finding.ts";
 import { lineFinder } from "./lines.ts";
 
 /** The calls to the engine that a comparison needs. */
-export type PlacementEngine = Pick<Engine, "inspect" | "imageDetails" | "exec" | "getFile" | "defaults" | "list">;
+export type PlacementEngine = Pick<
+    Engine,
+    "inspect" | "imageDetails" | "networkDetails" | "volumeDetails" | "exec" | "getFile" | "defaults" | "list"
+>;
 
 export interface PlacementOptions {
     /** Values of the secrets whose placeholders stand in the release; what lacks one is inconclusive. @default {} */
@@ -26,7 +31,7 @@ export interface PlacementOptions {
 }
 
 /**
- * Compares each service of the release, and the edge that carries their names and ports.
+ * Compares each service of the release, the edge that carries their names and ports, the networks and the volumes.
  *
  * @param containers service name (and `edge`) to its container, by name or id, as the rollout declared them
  * @returns every property as a finding; never throws for what the engine does: what could not be asked is inconclusive
@@ -63,10 +68,11 @@ export async function comparePlacement(
             files,
         });
     };
-    const [defaults, edgeEvidence, strangers, ...evidence] = await Promise.all([
+    const [defaults, edgeEvidence, strangers, around, ...evidence] = await Promise.all([
         defaultsFact(engine),
         evidenceOf("edge", release.edge.image.reference, true, []),
         findStrangers(engine, release, containers),
+        compareAround(engine, release),
         ...release.services.map(({ name, image, spec }) =>
             evidenceOf(
                 name,
@@ -108,6 +114,7 @@ export async function comparePlacement(
         ...strangersAmong(strangers, release, options.previousMayRun ?? false).map(([service, outcome]) =>
             findingOf(service, outcome, wording),
         ),
+        ...around.map(([subject, outcome]) => findingOf(subject, outcome, wording)),
     ];
     return { findings, summary: summarize(findings) };
 }
@@ -133,13 +140,31 @@ function absence(service: ServiceRelease, found: ContainerEvidence, wording: Wor
     const { container } = found;
     if (!container.known) return [findingOf(service.name, open(path, container.reason), wording)];
     if (container.value !== undefined) return undefined;
-    return [
-        findingOf(
-            service.name,
-            drift(path, "a container", "missing", "Deploy again (npm run deploy): the container is then made."),
-            wording,
-        ),
+    return [findingOf(service.name, drift(path, "a container", "missing"), wording)];
+}
+
+/** Networks and volumes, those of the edge among them: findings about `networks.<key>` and `volumes.<key>`. */
+async function compareAround(
+    engine: PlacementEngine,
+    release: Release,
+): Promise<(readonly [subject: string, outcome: Outcome])[]> {
+    const keyOf = (name: string) =>
+        name.startsWith(`${release.project}_`) ? name.slice(release.project.length + 1) : name;
+    const volumes = [
+        ...release.volumes.map(({ key, name, labels }) => ({ key, name, labels })),
+        { key: keyOf(release.edge.configVolume), name: release.edge.configVolume, labels: {} },
     ];
+    const outcomes = await Promise.all([
+        ...release.networks.map(async (network) => {
+            const found = compareNetwork(network, await networkFact(engine, network.name));
+            return found.map((outcome) => [`networks.${keyOf(network.name)}`, outcome] as const);
+        }),
+        ...volumes.map(async (volume) => {
+            const found = compareVolume(volume, await volumeFact(engine, volume.name));
+            return found.map((outcome) => [`volumes.${volume.key}`, outcome] as const);
+        }),
+    ]);
+    return outcomes.flat();
 }
 
 /** What runs under the stack's labels beside the containers that were given. */

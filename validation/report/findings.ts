@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type Finding, findingSchema, paritySummarySchema } from "../parity/finding.ts";
 import { rules } from "../parity/rules.ts";
+import { type Rate, rateRows, rateSchema } from "../rates.ts";
 import { renderTable } from "./summary.ts";
 
 export const parityReportSchema = z.strictObject({
@@ -11,6 +12,8 @@ export const parityReportSchema = z.strictObject({
     /** ISO 8601. */
     judgedAt: z.iso.datetime(),
     summary: paritySummarySchema,
+    /** The success rates (R37), where the judgement had more to count than properties. */
+    rates: z.array(rateSchema).optional(),
     findings: z.array(findingSchema),
     /** The whole table of rules, so that a report can be read alone. */
     rules: z.array(z.strictObject({ name: z.string(), reason: z.string() })),
@@ -22,8 +25,18 @@ export type ParityReport = z.infer<typeof parityReportSchema>;
 export function parityReport(
     about: Pick<ParityReport, "stack" | "release" | "judgedAt">,
     found: { readonly findings: readonly Finding[]; readonly summary: ParityReport["summary"] },
+    rates?: readonly Rate[],
 ): ParityReport {
-    return parityReportSchema.parse({ schema: "plumbline/parity/1", ...about, ...found, rules });
+    const { findings, summary } = found;
+    const counted = rates === undefined ? {} : { rates };
+    return parityReportSchema.parse({
+        schema: "plumbline/parity/1",
+        ...about,
+        summary,
+        ...counted,
+        findings,
+        rules,
+    });
 }
 
 export function renderFindingsJson(report: ParityReport): string {
@@ -76,6 +89,9 @@ export function renderFindingsText(report: ParityReport): string {
                 ...(["same", "intended", "drift", "inconclusive"] as const).map((result) => count(service, result)),
             ]),
         ]),
+        ...(report.rates === undefined
+            ? []
+            : ["", ...renderTable([["SUCCESS RATE", "", ""], ...rateRows(report.rates)])]),
         ...problems.flatMap((finding) => ["", ...described(finding)]),
         ...(summary.intended > 0 ? ["", "Intended differences, by rule:"] : []),
         ...used.flatMap(({ name, reason }) => [

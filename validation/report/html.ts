@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Finding, FindingResult } from "../parity/finding.ts";
+import { type Rate, rateRows } from "../rates.ts";
 import { type ParityReport, placeOf, verdictLine } from "./findings.ts";
 import { style } from "./html-style.ts";
 
@@ -39,6 +40,7 @@ ${(["drift", "inconclusive", "intended", "same"] as const)
     .map((result) => `<li><b class="${result}">${summary[result]}</b> ${result}</li>`)
     .join("\n")}
 </ul>
+${report.rates === undefined ? "" : rateTable(report.rates)}
 <label class="choice"><input type="checkbox" id="problems"> Show only what does not match</label>
 </header>
 <main id="services">
@@ -54,6 +56,20 @@ ${report.rules.map(({ name, reason }) => `<dt id="rule-${escaped(name)}"><b>${es
 </body>
 </html>
 `;
+}
+
+function rateTable(rates: readonly Rate[]): string {
+    const rows = rateRows(rates).map(
+        ([name = "", rate = "", counted = ""]) =>
+            `<tr role="row"><th scope="row" role="rowheader">${escaped(name)}</th><td role="cell" data-label="Rate">${escaped(rate)}</td><td role="cell" data-label="Counted">${escaped(counted)}</td></tr>`,
+    );
+    return `<table role="table">
+<caption>Success rates</caption>
+<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">What</th><th scope="col" role="columnheader">Rate</th><th scope="col" role="columnheader">Counted</th></tr></thead>
+<tbody role="rowgroup">
+${rows.join("\n")}
+</tbody>
+</table>`;
 }
 
 function section(service: string, findings: readonly Finding[]): string {

@@ -1,6 +1,14 @@
 /** The summary that a person reads at a glance: one table from one rollout outcome. Pure. */
 
 import type { Outcome, RolloutOutcome, ServiceOutcome } from "../../rollout/outcome.ts";
+import { type ParityOutput, parityLine } from "../parity/summary.ts";
+import { type Rate, rateRows } from "../rates.ts";
+
+/** What the validation after a rollout has found. */
+export interface Validated {
+    readonly parity: ParityOutput;
+    readonly rates: readonly Rate[];
+}
 
 const headings: Readonly<Record<Outcome, string>> = {
     committed: "runs, proven healthy",
@@ -28,8 +36,9 @@ export function renderTable(rows: readonly (readonly string[])[]): string[] {
 /**
  * The summary of a rollout as text, without colours: services, addresses, health with times, images, duration, files.
  * @param files paths of what was written about it, relative to the project folder
+ * @param validated said last, where there was a validation
  */
-export function renderSummary(outcome: RolloutOutcome, files: readonly string[] = []): string {
+export function renderSummary(outcome: RolloutOutcome, files: readonly string[] = [], validated?: Validated): string {
     const lines = [`${outcome.stack}: release ${outcome.release} ${headings[outcome.outcome]}`];
     if (outcome.services.length > 0) {
         const header = ["SERVICE", "KIND", "HEALTH", "ADDRESS", "REVISION", "IMAGE", "CHANGED"];
@@ -50,8 +59,19 @@ export function renderSummary(outcome: RolloutOutcome, files: readonly string[] 
             ["evidence", outcome.evidence],
             ...files.map((file) => ["report", file]),
         ]),
+        ...(validated === undefined ? [] : validatedLines(validated)),
     );
     return `${lines.join("\n")}\n`;
+}
+
+function validatedLines({ parity, rates }: Validated): string[] {
+    return [
+        "",
+        ...renderTable([["SUCCESS RATE", "", ""], ...rateRows(rates)]),
+        "",
+        ...parity.deviations.map((deviation) => `not as in the baseline: ${deviation}`),
+        parityLine(parity.summary),
+    ];
 }
 
 function serviceRow(service: ServiceOutcome): string[] {

@@ -5,7 +5,7 @@ import path from "node:path";
 import type { RolloutOutcome } from "../../rollout/outcome.ts";
 import { defaultRetention, expiredReports, type ReportFile, type ReportRetention } from "./prune.ts";
 import { type DeploymentReport, deploymentReportSchema } from "./schema.ts";
-import { renderSummary } from "./summary.ts";
+import { renderSummary, type Validated } from "./summary.ts";
 
 /** Where a deployment report was written, relative to the project folder. */
 export interface WrittenReport {
@@ -24,6 +24,7 @@ export function reportFolder(stack: string): string {
  * Writes `deployment.json` and `deployment.txt` of a transaction (`rollback.*` of one that was undone) below `infrastructure/reports/<stack>/<transaction>/`,
  * readable by their owner only (R65), then removes what is older than `retention` allows (R70).
  * @param projectDir folder with `Pulumi.yaml`
+ * @param validated what the validation has found, for the text
  * @throws ZodError when the outcome is not complete; the file system's errors as they are
  */
 export async function writeDeploymentReport(
@@ -31,6 +32,7 @@ export async function writeDeploymentReport(
     outcome: RolloutOutcome,
     retention: ReportRetention = defaultRetention,
     now: () => number = Date.now,
+    validated?: Validated,
 ): Promise<WrittenReport> {
     const stackFolder = reportFolder(outcome.stack);
     const folder = path.posix.join(stackFolder, outcome.transaction);
@@ -44,7 +46,7 @@ export async function writeDeploymentReport(
     const text = path.posix.join(folder, undone ? "rollback.txt" : "deployment.txt");
     await makePrivateFolder(path.join(projectDir, folder));
     await writePrivateFile(path.join(projectDir, json), `${JSON.stringify(report, null, 4)}\n`);
-    await writePrivateFile(path.join(projectDir, text), renderSummary(outcome, [json, text]));
+    await writePrivateFile(path.join(projectDir, text), renderSummary(outcome, [json, text], validated));
     const pruned = await pruneReports(path.join(projectDir, stackFolder), retention, now());
     return { json, text, pruned: pruned.map((file) => path.posix.join(stackFolder, file)) };
 }

@@ -1,6 +1,7 @@
 /** Parity on the real engine: every property of a container, each drift found and named, and nothing found where nothing is. */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { connectEngine } from "../../../engine/docker.ts";
+import { correctionsOf } from "../../../validation/parity/correction.ts";
 import type { Finding } from "../../../validation/parity/finding.ts";
 import { comparePlacement, type PlacementOptions } from "../../../validation/parity/placement.ts";
 import { drifts } from "./drifts.ts";
@@ -161,10 +162,58 @@ describe("what is around the services", () => {
         }
     });
 
+    test("a network and a volume that were made otherwise are drifts, which no new container mends [R30] [R31]", async () => {
+        const name = `${stage.project}_odd`;
+        const network = await stage.docker.createNetwork({
+            Name: name,
+            Internal: true,
+            Attachable: true,
+            Labels: { team: "x" },
+            IPAM: { Driver: "default", Config: [{ Subnet: "10.213.77.0/24", IPRange: "10.213.77.0/28" }] },
+            Options: { "com.docker.network.bridge.enable_icc": "false" },
+        });
+        await stage.docker.createVolume({
+            Name: name,
+            Labels: { team: "x" },
+            DriverOpts: { type: "tmpfs", device: "tmpfs", o: "size=1m" },
+        });
+        try {
+            const release = {
+                ...stage.release,
+                networks: [...stage.release.networks, { name, driver: "bridge", internal: false, labels: {} }],
+                volumes: [
+                    ...stage.release.volumes,
+                    { key: "odd", name, labels: {} },
+                    { key: "gone", name: `${name}_gone`, labels: {} },
+                ],
+            };
+            const { findings } = await comparePlacement(engine, release, stage.containers, { secrets });
+            const found = notMatching(findings);
+            expect(found.map(({ service, property, actual }) => `${service} ${property} ${actual}`)).toEqual([
+                "networks.odd internal true",
+                "networks.odd attachable true",
+                "networks.odd labels.team x",
+                "networks.odd driver_opts.com.docker.network.bridge.enable_icc false",
+                expect.stringMatching(/^networks\.odd ipam\.config .*10\.213\.77\.0\/28/),
+                "volumes.odd labels.team x",
+                "volumes.odd driver_opts.device tmpfs",
+                "volumes.odd driver_opts.o size=1m",
+                "volumes.odd driver_opts.type tmpfs",
+                "volumes.gone (volume) missing",
+            ]);
+            expect(correctionsOf(findings, stage.containers)).toEqual({ corrections: [], notFixable: found });
+        } finally {
+            await network.remove();
+            await stage.docker.getVolume(name).remove();
+        }
+    });
+
     test("a process that cannot be asked is inconclusive, never a match [R96]", async () => {
         const failing = {
             inspect: engine.inspect.bind(engine),
             imageDetails: engine.imageDetails.bind(engine),
+            networkDetails: engine.networkDetails.bind(engine),
+            volumeDetails: engine.volumeDetails.bind(engine),
             defaults: engine.defaults.bind(engine),
             list: engine.list.bind(engine),
             getFile: engine.getFile.bind(engine),

@@ -26,6 +26,9 @@ export interface Plan {
 
 export const secrets = { PASSWORD: "correct-horse-battery-staple" };
 
+/** `other` is in nobody's baseline: drifts mount it. */
+const volumes = ["data", "other", "edge_config"];
+
 const sourceDigest = "5ea1".repeat(16);
 
 /** Names of what a stage makes, all of them its own. */
@@ -46,8 +49,7 @@ export class Stage {
         for (const name of ["network", "second", "foreign"]) {
             await stage.docker.createNetwork({ Name: `${stage.project}_${name}` });
         }
-        await stage.docker.createVolume({ Name: `${stage.project}_data` });
-        await stage.docker.createVolume({ Name: `${stage.project}_other` });
+        for (const name of volumes) await stage.docker.createVolume({ Name: `${stage.project}_${name}` });
         return stage;
     }
 
@@ -163,7 +165,7 @@ export class Stage {
 
     async close(): Promise<void> {
         for (const name of this.#containers) await this.remove(name);
-        for (const name of ["data", "other"]) await this.docker.getVolume(`${this.project}_${name}`).remove();
+        for (const name of volumes) await this.docker.getVolume(`${this.project}_${name}`).remove();
         for (const name of ["network", "second", "foreign"]) {
             await this.docker.getNetwork(`${this.project}_${name}`).remove();
         }
@@ -251,8 +253,11 @@ function releaseOf(project: string, image: string): Release {
     return {
         ...release,
         project,
+        networks: [network, second].map((name) => ({ name, driver: "bridge", internal: false, labels: {} })),
+        volumes: [{ key: "data", name: `${project}_data`, labels: {} }],
         edge: {
             ...release.edge,
+            configVolume: `${project}_edge_config`,
             image: { ...built, reference: "debian:bookworm-slim" },
             listeners: [
                 {

@@ -56,6 +56,14 @@ describe("a plan", () => {
         ]);
     });
 
+    test("names the service also of a container that is made anew in its revision [R31]", () => {
+        const anew = [
+            planned("create", container, "my-api-3f9c1a2b-r12"),
+            planned("delete", container, "my-api-3f9c1a2b"),
+        ];
+        expect(changedServices(plannedChanges(anew))).toEqual(["my-api"]);
+    });
+
     test("names the services whose container is new", () => {
         expect(base.services).toEqual(["api"]);
     });

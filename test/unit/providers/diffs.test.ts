@@ -5,6 +5,9 @@ import { provider as validation } from "../../../providers/validation.provider.t
 import { canonicalJson } from "../../../release/revision.ts";
 import { expectedStates } from "../../../rollout/observe.ts";
 import type { RolloutOutcome } from "../../../rollout/outcome.ts";
+import { type Finding, summarize } from "../../../validation/parity/finding.ts";
+import { type ParityOutput, parityOutput } from "../../../validation/parity/summary.ts";
+import { sampleFinding } from "../parity/sample-report.ts";
 import { declaredAll, declaredEdge, declaredOf, sampleRelease } from "../rollout/sample-release.ts";
 
 const release = sampleRelease();
@@ -73,9 +76,27 @@ describe("the plan of the rollout", () => {
 
 describe("the plan of the validation", () => {
     const retention = { deploymentDays: 30, healthDays: 7, performanceDays: 30, validationDays: 30, rollbackDays: 90 };
-    const inputs = { release: text, outcome, secrets: {}, retention };
+    const composeFile = "docker-compose.yml";
+    const inputs = { release: text, outcome, edge: declaredEdge, secrets: {}, composeFile, retention };
+    const parityOf = (finding: Partial<Finding>) => {
+        const findings = [sampleFinding(), sampleFinding(finding)];
+        return parityOutput({ findings, summary: summarize(findings) });
+    };
     const verdicts = release.services.map(({ name }) => ({ service: name, result: "pass" as const, findings: [] }));
-    const olds = { ...inputs, verdicts };
+    const olds = { ...inputs, verdicts, parity: parityOf({}), rates: [] };
+
+    test("shows a change when one property drifts, and none for what could not be compared or is intended [R30]", async () => {
+        const changes = async (parity: ParityOutput) =>
+            (await validation.diff("validation", { ...olds, parity }, inputs)).changes;
+        expect(await changes(parityOf({ result: "drift" }))).toBe(true);
+        expect(await changes(parityOf({ result: "inconclusive" }))).toBe(false);
+        expect(await changes(parityOf({ result: "intended" }))).toBe(false);
+    });
+
+    test("shows none for a stack that was deployed before anything was compared", async () => {
+        const { parity: _parity, rates: _rates, ...older } = olds;
+        expect((await validation.diff("validation", older, inputs)).changes).toBe(false);
+    });
 
     test("shows no change when nothing has changed, nor for another retention", async () => {
         expect(await validation.diff("validation", olds, inputs)).toEqual({

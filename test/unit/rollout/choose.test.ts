@@ -93,6 +93,7 @@ describe("the release of a plan", () => {
                 text: canonicalJson(baseline),
                 notes: [],
                 abandoned: undefined,
+                renewals: {},
             });
         }
     });
@@ -188,6 +189,55 @@ describe("a release that a command asks for", () => {
 
     test("that was never committed is refused", async () => {
         expect((await refusalOf({ env: { PLUMBLINE_RELEASE: "0000000000ff" } })).message).toContain("never committed");
+    });
+});
+
+describe("containers that are made anew in their revision", () => {
+    const asked = (names: string, given: Given = {}) =>
+        choose({ ...given, env: { PLUMBLINE_RELEASE: good.id, PLUMBLINE_RENEW: names, ...given.env } });
+    const renewed = (renewals: Record<string, number>) => ({ ...commitOf(good, 2), renewals });
+
+    test("are those that are asked for, and no others, in a preview too [R31]", async () => {
+        for (const isPreview of [true, false]) {
+            const { release, renewals } = await asked("api, edge", { isPreview });
+            expect([release, renewals]).toEqual([good, { "api-00000001": 1, "edge-0000000e": 1 }]);
+        }
+    });
+
+    test("keep their names in every later plan, as long as their revision stays [R31]", async () => {
+        const lastCommit = renewed({ "api-00000001": 2, "worker-0000aaaa": 1 });
+        const env = { PLUMBLINE_RELEASE: good.id };
+        expect((await choose({ lastCommit, env })).renewals).toEqual({ "api-00000001": 2 });
+        // The baseline has the same revision of the api.
+        expect((await choose({ lastCommit })).renewals).toEqual({ "api-00000001": 2 });
+        expect((await asked("api", { lastCommit })).renewals).toEqual({ "api-00000001": 3 });
+    });
+
+    test("of a service that the release does not have are refused, with a near name [R31]", async () => {
+        const refusal = await refusalOf({ env: { PLUMBLINE_RELEASE: good.id, PLUMBLINE_RENEW: "api,workr" } });
+        expect(refusal.category).toBe("settings");
+        expect(refusal.message).toContain(`workr, which release ${good.id} does not have (did you mean worker?)`);
+    });
+
+    test("of a release that does not run are refused: another one may run since somebody looked [R31]", async () => {
+        const older = { PLUMBLINE_RELEASE: "0000000001de", PLUMBLINE_RENEW: "api" };
+        for (const given of [
+            { env: older },
+            { env: { PLUMBLINE_RENEW: "api" } },
+            { env: older, lastCommit: undefined },
+        ]) {
+            const refusal = await refusalOf(given);
+            expect([refusal.category, refusal.message]).toEqual([
+                "rollback",
+                expect.stringContaining("cannot be made anew"),
+            ]);
+        }
+    });
+
+    test("are refused when the image that was committed is another one by now [R31] [R95]", async () => {
+        const env = { PLUMBLINE_RELEASE: good.id, PLUMBLINE_RENEW: "api" };
+        const refusal = await refusalOf({ env, images: { [`plumbline/api:${good.id}`]: "sha256:moved" } });
+        expect(refusal.category).toBe("image");
     });
 });
 
