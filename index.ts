@@ -16,10 +16,12 @@ import { loadRelease } from "./release/load.ts";
 import { checkPassphrase } from "./release/settings.ts";
 import { chooseRelease } from "./rollout/choose.ts";
 import { Ledger } from "./rollout/ledger.ts";
+import { refuseOtherPlatforms } from "./rollout/platform.ts";
 
 const stack = pulumi.getStack();
 checkPassphrase(stack, process.env);
-const { settings, release: baseline } = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
+const loaded = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
+const { settings, release: baseline } = loaded;
 const engineHost = new pulumi.Config("docker").get("host");
 const engine = connectEngine(engineHost, baseline.network);
 const { project } = baseline;
@@ -30,8 +32,10 @@ const choice = await chooseRelease(baseline, {
     env: process.env,
     isPreview: pulumi.runtime.isDryRun(),
 });
-for (const note of choice.notes) pulumi.log.warn(note);
+for (const note of [...loaded.notes, ...choice.notes]) pulumi.log.warn(note);
 const { release, text, abandoned } = choice;
+// A release that is put back in the place of the baseline's was made on this engine.
+if (release.id === baseline.id) await refuseOtherPlatforms(loaded.platforms, engine);
 const at = engineHost === undefined ? {} : { engineHost };
 
 const credentials = new Credentials("credentials", {
