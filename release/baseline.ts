@@ -3,6 +3,7 @@ import { realpath } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import type { z } from "zod";
+import { besideNotes } from "./compose-beside.ts";
 import { composeConfig } from "./compose-command.ts";
 import { type BaselineFile, type FileOrigin, fileProblems, filesOf } from "./compose-files.ts";
 import { type KeyMessage, misspelledExtensions, siftKeys } from "./compose-keys.ts";
@@ -94,10 +95,9 @@ export async function loadBaseline(
     });
     refuseUnknownProfiles(settings, output.profiles, source.file);
     const baseline = parseBaseline(output.text, source, folder, settings.variables);
-    return {
-        ...baseline,
-        notes: [...output.warnings, ...offNotes(output.offServices, source.file), ...baseline.notes],
-    };
+    const beside = await besideNotes(folder, source, Object.keys(settings.variables));
+    const off = offNotes(output.offServices, source.file);
+    return { ...baseline, notes: [...output.warnings, ...beside, ...off, ...baseline.notes] };
 }
 
 function offNotes(services: readonly string[], file: string): string[] {

@@ -284,6 +284,23 @@ describe("nothing is left out without a word", () => {
         ]);
     });
 
+    test("a .env that would change the file, and an override file, are not read, and a plan says so", async () => {
+        const file = `x-plumbline: { secrets: { TOKEN: { generate: 32 } } }\n${service(
+            'environment: { A: "${LEVEL:-info}", B: "${SET:-x}", C: "${TOKEN:?}" }',
+        )}`;
+        const files = {
+            ".env": "# LEVEL=none\nLEVEL=debug\nexport SET=1\nTOKEN=t\nOTHER=1\n",
+            "docker-compose.override.yml": "services: { web: { tty: true } }\n",
+        };
+        const { services, notes } = await read(file, { files, raw: { variables: '{"SET":"s"}' } });
+        expect(services[0]?.spec.environment).toEqual({ A: "info", B: "s", C: "<secret:TOKEN>" });
+        expect(notes).toEqual([
+            ".env is not read, and sets what docker-compose.yml uses: set LEVEL under plumbline:variables",
+            "docker-compose.override.yml is not read: what a stack needs of it belongs into docker-compose.yml",
+        ]);
+        expect((await read(file, { raw: { variables: '{"SET":"s"}' } })).notes).toEqual([]);
+    });
+
     const refused: [what: string, lines: string, message: RegExp][] = [
         ["devices", "devices: [/dev/null]", /services\.web\.devices: is not supported: .*one machine/],
         ["gpus", "gpus: all", /services\.web\.gpus: is not supported/],
