@@ -37,7 +37,7 @@ export interface DeployResult extends CommandResult, TransactExtra {}
  */
 export async function deploy(options: DeployOptions = {}): Promise<DeployResult> {
     return conclude("deploy", options, nothingDone, async (context) => {
-        const place = await openPlace(context, "create");
+        const place = await openPlace(context, "create", { allowMissingSecrets: false });
         await endOpenTransaction(context, place);
         if (options.unpin === true) await unpin(context, place);
         const variables = options.force === true ? await force(context, place) : {};

@@ -185,7 +185,7 @@ export class Ledger {
 
     /** Records where an open transaction wants to go, so that whoever recovers it knows the containers. */
     async recordTarget(transaction: string, target: Placement, release: string): Promise<void> {
-        await this.#write(`release-${target.release}.json`, release);
+        await this.#write(releaseFile(target.release), release);
         await this.#write(`transaction-${transaction}.json`, JSON.stringify(target));
     }
 
@@ -234,15 +234,22 @@ export class Ledger {
         ) as CommitRecord[];
     }
 
-    /** A release that a transaction has named before, by its id, as the text that was recorded. */
+    /**
+     * A release that a transaction has named before, by its id, as the text that was recorded.
+     * @throws PlumblineError `rollback` when its file is damaged
+     */
     async releaseText(id: string): Promise<string | undefined> {
         if (!(await this.#isReadable())) return undefined;
-        return (await this.#engine.getFile(this.#helperName, `${folder}/release-${id}.json`))?.toString("utf8");
+        const name = releaseFile(id);
+        const text = (await this.#engine.getFile(this.#helperName, `${folder}/${name}`))?.toString("utf8");
+        if (text !== undefined) this.#assertWhole(id, this.#parse<Partial<Release>>(name, text));
+        return text;
     }
 
     /** The same, parsed. */
     async release(id: string): Promise<Release | undefined> {
-        return (await this.#isReadable()) ? this.#read<Release>(`release-${id}.json`) : undefined;
+        const text = await this.releaseText(id);
+        return text === undefined ? undefined : this.#parse<Release>(releaseFile(id), text);
     }
 
     /** Refuses a release from now on, until it is forced. */
@@ -321,19 +328,36 @@ export class Ledger {
     /** @throws PlumblineError when the file is there and is no JSON: a damaged ledger is said, never taken for an empty one */
     async #read<T>(name: string): Promise<T | undefined> {
         const text = await this.#engine.getFile(this.#helperName, `${folder}/${name}`);
-        if (text === undefined) return undefined;
+        return text === undefined ? undefined : this.#parse<T>(name, text.toString("utf8"));
+    }
+
+    #parse<T>(name: string, text: string): T {
         try {
-            return JSON.parse(text.toString("utf8")) as T;
+            return JSON.parse(text) as T;
         } catch (error) {
-            throw new PlumblineError(
-                "rollback",
-                `the ledger of ${this.#project} is damaged: ${name} on volume ${this.volume}`,
-                {
-                    remedy: `look at the file; the releases before it are in the other files of the volume`,
-                    cause: error,
-                },
+            throw this.#damaged(
+                name,
+                "look at the file; the releases before it are in the other files of the volume",
+                error,
             );
         }
+    }
+
+    /** JSON, but of something else than the release that its name says. */
+    #assertWhole(id: string, release: Partial<Release>): void {
+        if (release.id === id && Array.isArray(release.services)) return;
+        throw this.#damaged(
+            releaseFile(id),
+            "deploy the sources of that release again, or choose another one from `npm run releases`",
+        );
+    }
+
+    #damaged(name: string, remedy: string, cause?: unknown): PlumblineError {
+        return new PlumblineError(
+            "rollback",
+            `the ledger of ${this.#project} is damaged: ${name} on volume ${this.volume}`,
+            { remedy, ...(cause === undefined ? {} : { cause }) },
+        );
     }
 
     /** Creates a container by a name that only one can have. False when it is there already. */
@@ -375,6 +399,10 @@ export function busy(project: string, other: OpenTransaction): PlumblineError {
         `${project}: transaction ${other.transaction} of ${who} has been under way since ${other.since}`,
         { remedy: "wait until it has ended; if it never will, run `npm run recover`" },
     );
+}
+
+function releaseFile(id: string): string {
+    return `release-${id}.json`;
 }
 
 function undoneFile(transaction: string): string {
