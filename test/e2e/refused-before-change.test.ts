@@ -386,6 +386,7 @@ describe("options that go past gates", () => {
             }
             const key = name.slice(2).replace(/-./g, (pair) => pair.slice(1).toUpperCase());
             const node = path.join(project.folder, "node_modules/.bin/node");
+            await writeScript(project);
             const called = await project.exec(node, ["script.ts", "local", JSON.stringify({ [key]: ["urn:x"] })]);
             expect([called.code, called.output]).toEqual([30, expect.stringContaining(`${key} is refused: it`)]);
             expect(await standing(project, stacks)).toEqual(before);
