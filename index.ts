@@ -1,4 +1,5 @@
 /** The program: what `pulumi preview` plans and `pulumi up` carries out, in order. */
+import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { Edge } from "./components/edge.ts";
 import { Images } from "./components/images.ts";
@@ -11,15 +12,21 @@ import { Credentials } from "./providers/credentials.ts";
 import { Rollout } from "./providers/rollout.ts";
 import { Validation } from "./providers/validation.ts";
 import { stackConfiguration } from "./release/config.ts";
+import { refuseGateSkippingVariables } from "./release/gate-skipping.ts";
 import { builtImages } from "./release/images.ts";
 import { loadRelease } from "./release/load.ts";
 import { checkPassphrase } from "./release/settings.ts";
+import { requireWritable } from "./release/writable.ts";
 import { chooseRelease } from "./rollout/choose.ts";
 import { Ledger } from "./rollout/ledger.ts";
+import { refuseOtherPlatforms } from "./rollout/platform.ts";
+import { reportFolder } from "./validation/report/write.ts";
 
 const stack = pulumi.getStack();
+refuseGateSkippingVariables(process.env);
 checkPassphrase(stack, process.env);
-const { settings, release: baseline } = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
+const loaded = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
+const { settings, release: baseline } = loaded;
 const engineHost = new pulumi.Config("docker").get("host");
 const engine = connectEngine(engineHost, baseline.network);
 const { project } = baseline;
@@ -30,8 +37,11 @@ const choice = await chooseRelease(baseline, {
     env: process.env,
     isPreview: pulumi.runtime.isDryRun(),
 });
-for (const note of choice.notes) pulumi.log.warn(note);
+if (!pulumi.runtime.isDryRun()) await requireWritable(process.cwd(), [path.resolve(reportFolder(stack))]);
+for (const note of [...loaded.notes, ...choice.notes]) pulumi.log.warn(note);
 const { release, text, abandoned, renewals } = choice;
+// A release that is put back in the place of the baseline's was made on this engine.
+if (release.id === baseline.id) await refuseOtherPlatforms(loaded.platforms, engine);
 const at = engineHost === undefined ? {} : { engineHost };
 
 const credentials = new Credentials("credentials", {

@@ -1,6 +1,8 @@
 /** The frame of every command: what it works with, and how its end, good or bad, becomes a result. */
 
 import path from "node:path";
+import { describeError } from "../release/errors.ts";
+import { refuseGateSkippingKeys, refuseGateSkippingVariables } from "../release/gate-skipping.ts";
 import { makePrivateFolder, reportFolder, writePrivateFile } from "../validation/report/write.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { type CommandOptions, defaultStack, projectFolder } from "./options.ts";
@@ -60,15 +62,21 @@ export async function conclude<Extra extends object>(
             view.note(text);
         },
     };
-    const ending = await work(context).catch(
-        (error: unknown): Ending<Extra> => ({
-            outcome: "refused",
-            release: null,
-            evidence: null,
-            failure: pulumiFailure(error, context.diagnostics),
-            extra: nothing,
-        }),
-    );
+    const allowed = async () => {
+        refuseGateSkippingKeys(options);
+        refuseGateSkippingVariables(context.env);
+    };
+    const ending = await allowed()
+        .then(() => work(context))
+        .catch(
+            (error: unknown): Ending<Extra> => ({
+                outcome: "refused",
+                release: null,
+                evidence: null,
+                failure: pulumiFailure(error, context.diagnostics),
+                extra: nothing,
+            }),
+        );
     view.end();
     const diagnosticsFile = ending.failure === undefined ? null : await keepDiagnostics(context);
     return {
@@ -88,12 +96,20 @@ export async function conclude<Extra extends object>(
     };
 }
 
-/** Keeps Pulumi's diagnostics as they came, with stack frames; returns the file, relative to the project. */
+/**
+ * Keeps Pulumi's diagnostics as they came, with stack frames; returns the file, relative to the project. Where they cannot
+ * be kept, that is told beside the failure, and does not take its place.
+ */
 async function keepDiagnostics(context: CommandContext): Promise<string | null> {
     const text = context.diagnostics.raw();
     if (text === "") return null;
     const file = path.posix.join(reportFolder(context.stack), "diagnostics.txt");
-    await makePrivateFolder(path.join(context.projectDir, reportFolder(context.stack)));
-    await writePrivateFile(path.join(context.projectDir, file), text);
-    return file;
+    try {
+        await makePrivateFolder(path.join(context.projectDir, reportFolder(context.stack)));
+        await writePrivateFile(path.join(context.projectDir, file), text);
+        return file;
+    } catch (error) {
+        context.note(`Pulumi's diagnostics could not be kept in ${file}: ${describeError(error)}`);
+        return null;
+    }
 }

@@ -42,7 +42,7 @@ export interface DeployResult extends CommandResult, TransactExtra {}
  */
 export async function deploy(options: DeployOptions = {}): Promise<DeployResult> {
     return conclude("deploy", options, nothingDone, async (context) => {
-        const place = await openPlace(context, "create");
+        const place = await openPlace(context, "create", { allowMissingSecrets: false });
         const hindered = await makeReady(context, place);
         if (hindered !== undefined) return hindered;
         const { pin } = await place.ledger.state();

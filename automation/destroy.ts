@@ -41,7 +41,7 @@ type DestroyExtra = Pick<DestroyResult, "keptVolumes" | "deletedVolumes" | "dele
 export async function destroy(options: DestroyOptions = {}): Promise<DestroyResult> {
     const nothing: DestroyExtra = { keptVolumes: [], deletedVolumes: [], deleteCommand: null };
     return conclude("destroy", options, nothing, async (context): Promise<Ending<DestroyExtra>> => {
-        const { stack, settings, engine, ledger } = await openToLook(context);
+        const { stack, settings, engine, ledger } = await openToLook(context, { writes: true });
         await engine.info();
         const foreign = await foreignStateOf({ stack, settings, engine, ledger });
         if (foreign !== undefined) throw foreign;

@@ -3,8 +3,9 @@
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { describeError, PlumblineError } from "../release/errors.ts";
+import { refuseGateSkipping } from "../release/gate-skipping.ts";
 import { exitCodes } from "../rollout/outcome.ts";
-import { type CommandOptions, defaultStack, refuseGateSkipping } from "./options.ts";
+import { type CommandOptions, defaultStack } from "./options.ts";
 import { chooseView, plainView } from "./progress-view.ts";
 import { type CommandResult, lastLine } from "./result.ts";
 

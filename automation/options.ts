@@ -54,29 +54,3 @@ export function requireStackFile(projectDir: string, stack: string): void {
         },
     );
 }
-
-/** Options of Pulumi that go past gates, and why each is refused. */
-const refusals: Readonly<Record<string, string>> = {
-    "--target": "it deploys some resources without the others, and so skips gates and the rollout",
-    "--target-dependents": "it deploys some resources without the others, and so skips gates and the rollout",
-    "--target-replace": "it replaces some resources without the others, and so skips gates and the rollout",
-    "--exclude": "it leaves resources out, and so skips gates and the rollout",
-    "--continue-on-error": "it goes past a gate that failed",
-};
-
-/**
- * Refuses Pulumi's options that would break the promise of "all services or none".
- * @param args the command line without node and the script
- * @throws PlumblineError `settings`
- */
-export function refuseGateSkipping(args: readonly string[]): void {
-    for (const arg of args) {
-        if (arg === "--") return;
-        const name = arg.split("=", 1)[0] ?? arg;
-        const reason = Object.hasOwn(refusals, name) ? refusals[name] : undefined;
-        if (reason === undefined) continue;
-        throw new PlumblineError("settings", `${name} is refused: ${reason}. A release goes out whole or not at all.`, {
-            remedy: `Leave ${name} out.`,
-        });
-    }
-}

@@ -21,13 +21,17 @@ export interface Place {
 }
 
 /**
- * Opens a stack with its engine and ledger, and freezes the release of this checkout.
+ * Opens a stack with its engine and ledger, and freezes the release of this checkout: for commands that change something.
  * @throws PlumblineError `settings`, `baseline` or `dependency`; the engine is not asked yet
  */
-export async function openPlace(context: CommandContext, whenMissing: WhenMissing): Promise<Place> {
-    const stack = await openStack(context, whenMissing);
+export async function openPlace(
+    context: CommandContext,
+    whenMissing: WhenMissing,
+    options: { readonly allowMissingSecrets: boolean } = { allowMissingSecrets: true },
+): Promise<Place> {
+    const stack = await openStack(context, whenMissing, { ...options, writes: true });
     const { settings, raw, engineHost } = await readStackSettings(stack);
-    const { release } = await loadRelease(context.projectDir, stack.name, raw, { allowMissingSecrets: true });
+    const { release } = await loadRelease(context.projectDir, stack.name, raw, options);
     const engine = connectEngine(engineHost, release.network);
     const ledger = new Ledger(engine, settings.project, release.edge.image.reference);
     return { stack, settings, engine, engineHost, ledger, baseline: release };
@@ -36,9 +40,10 @@ export async function openPlace(context: CommandContext, whenMissing: WhenMissin
 /** The same for commands that only look: a baseline that is not valid at this moment does not keep them from it. */
 export async function openToLook(
     context: CommandContext,
-    whenMissing: WhenMissing = "refuse",
+    options: { readonly whenMissing?: WhenMissing; readonly writes?: boolean } = {},
 ): Promise<Omit<Place, "baseline">> {
-    const stack = await openStack(context, whenMissing);
+    const { whenMissing = "refuse", writes = false } = options;
+    const stack = await openStack(context, whenMissing, { writes });
     const { settings, raw, engineHost } = await readStackSettings(stack);
     const baseline = await loadRelease(context.projectDir, stack.name, raw, { allowMissingSecrets: true }).catch(
         () => undefined,

@@ -40,7 +40,7 @@ type ReleasesExtra = Pick<ReleasesResult, "commits" | "quarantined" | "pinned">;
 export async function releases(options: CommandOptions = {}): Promise<ReleasesResult> {
     const nothing: ReleasesExtra = { commits: [], quarantined: [], pinned: null };
     return conclude("releases", options, nothing, async (context) => {
-        const { ledger } = await openToLook(context, "create");
+        const { ledger } = await openToLook(context, { whenMissing: "create" });
         const state = await ledger.state();
         const extra = releasesOf(state, await ledger.commits());
         return { outcome: "listed", release: state.lastCommit?.release ?? null, evidence: null, extra };

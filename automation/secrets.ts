@@ -33,7 +33,7 @@ type SecretsExtra = Pick<SecretsResult, "set" | "present">;
  */
 export async function secrets(options: SecretsOptions = {}): Promise<SecretsResult> {
     return conclude("secrets", options, { set: [], present: [] }, async (context) => {
-        const stack = await openStack(context, "create");
+        const stack = await openStack(context, "create", { allowMissingSecrets: true, writes: true });
         const extra = await setMissingSecrets(stack, context.projectDir, options.rotate);
         if (extra.set.length > 0) {
             context.note(`Pulumi.${context.stack}.yaml now holds them encrypted: commit it, and keep the passphrase.`);

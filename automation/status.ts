@@ -31,7 +31,7 @@ type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine"
 export async function status(options: CommandOptions = {}): Promise<StatusResult> {
     const nothing: StatusExtra = { services: [], open: null, pin: null, quarantine: [] };
     return conclude("status", options, nothing, async (context) => {
-        const { stack, settings, engine, ledger } = await openToLook(context, "create");
+        const { stack, settings, engine, ledger } = await openToLook(context, { whenMissing: "create" });
         const outputs = await stack.outputs();
         const recorded = await recordOf(ledger, outputs);
         if (recorded !== null && summaryOf(outputs)?.transaction !== recorded.transaction) {

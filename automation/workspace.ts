@@ -1,12 +1,17 @@
 /** Opens a stack for the Automation API: the project folder's own program, run by the Pulumi CLI. */
 
-import { mkdir } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { LocalWorkspace, Stack } from "@pulumi/pulumi/automation/index.js";
+import { stackConfiguration } from "../release/config.ts";
 import { PlumblineError } from "../release/errors.ts";
-import { checkPassphrase, localPassphrase } from "../release/settings.ts";
+import { loadRelease } from "../release/load.ts";
+import { checkPassphrase, localPassphrase, parseSettings } from "../release/settings.ts";
+import { readStackFile } from "../release/stack-file.ts";
+import { requireWritable } from "../release/writable.ts";
 import { toolEnvironment } from "../toolchain/environment.ts";
+import { reportFolder } from "../validation/report/write.ts";
 import type { CommandContext } from "./context.ts";
 import { requireStackFile } from "./options.ts";
 import { runPulumi } from "./pulumi-cli.ts";
@@ -14,16 +19,41 @@ import { runPulumi } from "./pulumi-cli.ts";
 /** What to do with a stack that has a settings file but that the backend does not know. */
 export type WhenMissing = "create" | "refuse";
 
+export interface OpenOptions {
+    /** The command writes state and reports: refuse where they cannot be written. @default false */
+    readonly writes?: boolean;
+    /** A stack whose secrets are still to be made may be created. @default false */
+    readonly allowMissingSecrets?: boolean;
+}
+
 /**
- * The stack, ready for operations. The stack that a person has selected by hand stays selected.
- * @throws PlumblineError `settings`: no such stack, or a passphrase that protects nothing; `dependency`: no Pulumi CLI
+ * The stack, ready for operations. The stack that a person has selected by hand stays selected. A stack is created only
+ * when its settings and the baseline are valid, since creating writes to the backend and to the settings file.
+ * @throws PlumblineError `settings`: no such stack, a settings file that is not valid, folders that cannot be written, or a
+ * passphrase that protects nothing; `baseline`: of a stack to be created; `dependency`: no Pulumi CLI
  */
-export async function openStack(context: CommandContext, whenMissing: WhenMissing): Promise<Stack> {
-    requireStackFile(context.projectDir, context.stack);
+export async function openStack(
+    context: CommandContext,
+    whenMissing: WhenMissing,
+    { writes = false, allowMissingSecrets = false }: OpenOptions = {},
+): Promise<Stack> {
+    const { projectDir } = context;
+    requireStackFile(projectDir, context.stack);
+    const { config, encryptedKeys } = await readStackFile(projectDir, context.stack);
+    const raw = stackConfiguration(config);
+    parseSettings(context.stack, raw);
     const envVars = pulumiEnvironment(context);
-    const workspace = await openWorkspace(context.projectDir, envVars);
-    const backend = envVars.PULUMI_BACKEND_URL ?? (await workspace.projectSettings()).backend?.url;
-    await makeFileBackend(backend, context.projectDir);
+    const workspace = await openWorkspace(projectDir, envVars);
+    const backend = fileBackend(
+        envVars.PULUMI_BACKEND_URL ?? (await workspace.projectSettings()).backend?.url,
+        projectDir,
+    );
+    if (writes) {
+        const reports = path.join(projectDir, reportFolder(context.stack));
+        await requireWritable(projectDir, backend === undefined ? [reports] : [backend, reports]);
+    }
+    // Pulumi does not create the folder of a file backend.
+    if (backend !== undefined && (await isMissing(backend))) await mkdir(backend, { recursive: true, mode: 0o700 });
     const found = await runPulumi(workspace, ["stack", "--stack", context.stack, "--show-name"]);
     if (found.ok) return await Stack.select(context.stack, workspace);
     if (!/no stack named/.test(found.stderr)) throw pulumiCliError(found.stderr);
@@ -32,6 +62,8 @@ export async function openStack(context: CommandContext, whenMissing: WhenMissin
             remedy: `Deploy it first: npm run deploy -- --stack ${context.stack}`,
         });
     }
+    const secretsUnknown = encryptedKeys.includes("plumbline:secrets");
+    await loadRelease(projectDir, context.stack, raw, { allowMissingSecrets: allowMissingSecrets || secretsUnknown });
     const stack = await Stack.create(context.stack, workspace);
     context.note(`The stack ${context.stack} did not exist in the backend and was created.`);
     return stack;
@@ -86,9 +118,15 @@ function pulumiCliError(stderr: string): PlumblineError {
     });
 }
 
-/** Pulumi does not create the folder of a file backend. */
-async function makeFileBackend(url: string | undefined, projectDir: string): Promise<void> {
-    if (!url?.startsWith("file://")) return;
-    const folder = url.startsWith("file:///") ? fileURLToPath(url) : path.resolve(projectDir, url.slice(7));
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+/** The folder of a file backend; undefined where the state is kept elsewhere. */
+function fileBackend(url: string | undefined, projectDir: string): string | undefined {
+    if (!url?.startsWith("file://")) return undefined;
+    return url.startsWith("file:///") ? fileURLToPath(url) : path.resolve(projectDir, url.slice(7));
+}
+
+function isMissing(folder: string): Promise<boolean> {
+    return access(folder).then(
+        () => false,
+        () => true,
+    );
 }

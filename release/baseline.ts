@@ -3,9 +3,11 @@ import { realpath } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import type { z } from "zod";
+import { besideNotes } from "./compose-beside.ts";
 import { composeConfig } from "./compose-command.ts";
 import { type BaselineFile, type FileOrigin, fileProblems, filesOf } from "./compose-files.ts";
-import { type ComposeModel, type ComposeService, composeModel, refusedKeys } from "./compose-model.ts";
+import { type KeyMessage, misspelledExtensions, siftKeys } from "./compose-keys.ts";
+import { type ComposeModel, type ComposeService, composeModel } from "./compose-model.ts";
 import { type ComposeSource, readComposeSource } from "./compose-source.ts";
 import { PlumblineError } from "./errors.ts";
 import type { ProjectExtension, ServiceExtension } from "./extension.ts";
@@ -14,7 +16,8 @@ import { inProject } from "./in-project.ts";
 import { sortedEntries } from "./revision.ts";
 import { placeholderOf } from "./secrets.ts";
 import { type BaselineSpec, specOf } from "./service-spec.ts";
-import type { Settings } from "./settings.ts";
+import { fileOf, type Settings } from "./settings.ts";
+import { didYouMean } from "./suggest.ts";
 import type { Dependency, NetworkRelease, VolumeRelease } from "./types.ts";
 
 export interface BaselineBuild {
@@ -30,6 +33,8 @@ export interface BaselinePort {
     readonly published: number;
     /** Compose's `app_protocol`. */
     readonly protocol?: string;
+    /** Address of the host in the file; absent, compose takes all of them. The stack's `bindAddress` decides. */
+    readonly hostIp?: string;
 }
 
 export interface BaselineService {
@@ -43,6 +48,8 @@ export interface BaselineService {
     readonly ports: readonly BaselinePort[];
     readonly expose: readonly number[];
     readonly extension: ServiceExtension;
+    /** Platform that the file asks for, as `linux/amd64`. */
+    readonly platform?: string;
 }
 
 export interface Baseline {
@@ -53,6 +60,8 @@ export interface Baseline {
     readonly networks: readonly NetworkRelease[];
     readonly volumes: readonly VolumeRelease[];
     readonly extension: ProjectExtension;
+    /** What the file says and Plumbline does not use, harmless as it is: every plan lists it. */
+    readonly notes: readonly string[];
 }
 
 /**
@@ -76,20 +85,42 @@ export async function loadBaseline(
             ...settings.variables,
             ...Object.fromEntries(source.secretNames.map((name) => [name, placeholderOf(name)])),
         },
+        profiles: settings.profiles,
+        askProfiles: source.mayHaveProfiles,
         command: options.composeCommand,
     };
-    const text = await composeConfig(call).catch(async (error: unknown) => {
+    const output = await composeConfig(call).catch(async (error: unknown) => {
         await explainDependencies(call);
         throw error;
     });
-    return parseBaseline(text, source, folder, settings.variables);
+    refuseUnknownProfiles(settings, output.profiles, source.file);
+    const baseline = parseBaseline(output.text, source, folder, settings.variables);
+    const beside = await besideNotes(folder, source, Object.keys(settings.variables));
+    const off = offNotes(output.offServices, source.file);
+    return { ...baseline, notes: [...output.warnings, ...beside, ...off, ...baseline.notes] };
+}
+
+function offNotes(services: readonly string[], file: string): string[] {
+    if (services.length === 0) return [];
+    return [`${file}: ${services.join(", ")}: left out, since its profile is not on under plumbline:profiles`];
+}
+
+function refuseUnknownProfiles(settings: Settings, known: readonly string[], file: string): void {
+    const unknown = settings.profiles.filter((profile) => !known.includes(profile));
+    if (unknown.length === 0) return;
+    const lines = unknown.map(
+        (name) => `  - plumbline:profiles: ${file} has no profile ${name}${didYouMean(name, known)}`,
+    );
+    throw new PlumblineError("settings", [`${fileOf(settings.stack)} is not valid:`, ...lines].join("\n"), {
+        remedy: `Correct ${fileOf(settings.stack)}; docs/settings.md lists every key.`,
+    });
 }
 
 /** Compose says less about a broken dependency graph than ours does: where it is the graph, let ours speak. */
 async function explainDependencies(call: Parameters<typeof composeConfig>[0]): Promise<void> {
-    const text = await composeConfig({ ...call, lenient: true }).catch(() => undefined);
-    if (text === undefined) return;
-    const model = composeModel.safeParse(withoutForeignExtensions(parse(text)));
+    const output = await composeConfig({ ...call, lenient: true, askProfiles: false }).catch(() => undefined);
+    if (output === undefined) return;
+    const model = composeModel.safeParse(siftKeys(withoutForeignExtensions(parse(output.text))).value);
     if (model.success) startOrder(graphOf(model.data));
 }
 
@@ -109,11 +140,15 @@ export function parseBaseline(
     projectDir: string,
     variables: Readonly<Record<string, string>> = {},
 ): Baseline {
-    const parsed = composeModel.safeParse(withoutForeignExtensions(unescaped(parse(text))));
-    if (!parsed.success) throw refusal(parsed.error.issues, source);
+    const written = unescaped(parse(text));
+    const sifted = siftKeys(withoutForeignExtensions(written));
+    const unusable = [...misspelledExtensions(written), ...sifted.problems];
+    const parsed = composeModel.safeParse(sifted.value);
+    if (!parsed.success) throw refusalOf([...unusable, ...issueProblems(parsed.error.issues)], source);
     const model = parsed.data;
     const origin = { model, projectDir, variables };
     const problems = [
+        ...unusable,
         ...fixedNames(model),
         ...fileProblems(origin),
         ...Object.entries(model.services).flatMap(([name, it]) => conflicts(name, it)),
@@ -131,12 +166,14 @@ export function parseBaseline(
         })),
         volumes: sortedEntries(model.volumes).map(([key, { name, labels }]) => ({ key, name, labels })),
         extension: model["x-plumbline"],
+        notes: sifted.notes.map((note) => said(note, source)),
     };
 }
 
 function serviceOf(name: string, service: ComposeService, origin: FileOrigin, source: ComposeSource): BaselineService {
     const { model, projectDir } = origin;
     const build = service.build;
+    const platform = service.platform ?? build?.platforms?.[0];
     return {
         name,
         ...(service.image === undefined ? {} : { image: service.image }),
@@ -153,14 +190,16 @@ function serviceOf(name: string, service: ComposeService, origin: FileOrigin, so
         files: filesOf(service, origin),
         dependsOn: dependenciesOf(service, model),
         ports: service.ports
-            .map(({ target, published, app_protocol: protocol }) => ({
+            .map(({ target, published, app_protocol: protocol, host_ip: hostIp }) => ({
                 target,
                 published,
                 ...(protocol === undefined ? {} : { protocol }),
+                ...(hostIp === undefined ? {} : { hostIp }),
             }))
             .sort((a, b) => a.target - b.target || a.published - b.published),
         expose: [...new Set(service.expose.flat())].sort((a, b) => a - b),
         extension: service["x-plumbline"],
+        ...(platform === undefined ? {} : { platform }),
     };
 }
 
@@ -186,13 +225,8 @@ function contextOf(
     );
 }
 
-interface Problem {
-    readonly path: readonly PropertyKey[];
-    readonly message: string;
-}
-
 /** A name that is fixed in the file is the same in every stack: two stacks would share the network or the volume. */
-function fixedNames(model: ComposeModel): Problem[] {
+function fixedNames(model: ComposeModel): KeyMessage[] {
     return (["networks", "volumes"] as const).flatMap((section) =>
         Object.entries(model[section])
             .filter(([key, { name }]) => name !== `${model.name}_${key}`)
@@ -203,8 +237,8 @@ function fixedNames(model: ComposeModel): Problem[] {
     );
 }
 
-function conflicts(name: string, service: ComposeService): Problem[] {
-    const problems: Problem[] = [];
+function conflicts(name: string, service: ComposeService): KeyMessage[] {
+    const problems: KeyMessage[] = [];
     const targets = service.ports.map(({ target }) => target);
     const double = targets.find((target, index) => targets.indexOf(target) !== index);
     if (double !== undefined) {
@@ -243,27 +277,29 @@ function isDictionary(key: string): boolean {
     return ["environment", "labels", "args", "options", "sysctls"].includes(key);
 }
 
-function refusal(issues: readonly z.core.$ZodIssue[], source: ComposeSource): PlumblineError {
-    const problems = issues.flatMap((issue): Problem[] => {
+function issueProblems(issues: readonly z.core.$ZodIssue[]): KeyMessage[] {
+    return issues.flatMap((issue): KeyMessage[] => {
         if (issue.code === "unrecognized_keys") {
             return issue.keys.map((key) => ({
                 path: [...issue.path, key],
-                message: refusedKeys[key] ?? "is not supported by Plumbline",
+                message: "is not supported by Plumbline; leave it out, or say it in another way",
             }));
         }
         return [{ path: issue.path, message: issue.message.replace(/^Invalid input: /, "") }];
     });
-    return refusalOf(problems, source);
 }
 
-function refusalOf(problems: readonly Problem[], source: ComposeSource): PlumblineError {
-    const lines = problems.map(
-        ({ path, message }) => `  - ${source.locate(path)}: ${path.map(String).join(".")}: ${message}`,
-    );
+function refusalOf(problems: readonly KeyMessage[], source: ComposeSource): PlumblineError {
+    const lines = problems.map((problem) => `  - ${said(problem, source)}`);
     const first = problems[0]?.path;
     const service = first?.[0] === "services" && first[1] !== undefined ? { service: String(first[1]) } : {};
     return new PlumblineError("baseline", [`${source.file} cannot be deployed as it stands:`, ...lines].join("\n"), {
         ...service,
-        remedy: `Correct ${source.file}.`,
+        remedy: `Correct ${source.file}; docs/your-own-compose-file.md says what may stand in it.`,
     });
+}
+
+/** File and line, key and sentence, on one line. */
+function said({ path, message }: KeyMessage, source: ComposeSource): string {
+    return `${source.locate(path)}: ${path.map(String).join(".")}: ${message}`;
 }

@@ -2,6 +2,7 @@
 import { type ExecFileException, execFile } from "node:child_process";
 import { devNull, homedir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { PlumblineError } from "./errors.ts";
 
 export interface ComposeCall {
@@ -14,31 +15,79 @@ export interface ComposeCall {
     readonly variables: Readonly<Record<string, string>>;
     /** How compose is called, as in `["docker", "compose"]`. */
     readonly command: readonly string[];
+    /** Profiles that are on. */
+    readonly profiles: readonly string[];
+    /** Asks compose which profiles there are, and what is left out without them: two calls more. */
+    readonly askProfiles: boolean;
     /** Leaves out compose's own check of dependencies, networks and volumes. */
     readonly lenient?: boolean;
+}
+
+/** What compose makes of a file. */
+export interface ComposeOutput {
+    /** The normalised file as YAML: compose's JSON leaves out the extensions of services. */
+    readonly text: string;
+    /** What compose warns of, as of a key that is obsolete. */
+    readonly warnings: readonly string[];
+    /** Profiles of the file, on or off. */
+    readonly profiles: readonly string[];
+    /** Services that are left out, since none of their profiles is on. */
+    readonly offServices: readonly string[];
 }
 
 const timeoutMs = 30_000;
 
 /**
- * The normalised file as YAML: compose's JSON leaves out the extensions of services.
+ * Reads the file as compose does.
  *
  * The environment is emptied but for PATH and the place of Docker's own configuration, where the plugins are: HOME or
- * any other variable of the shell cannot come into the release. `.env` is not read, profiles are off.
+ * any other variable of the shell cannot come into the release. `.env` is not read.
  * @throws PlumblineError of category `baseline`, with compose's own words where it refuses the file
  */
-export async function composeConfig(call: ComposeCall): Promise<string> {
+export async function composeConfig(call: ComposeCall): Promise<ComposeOutput> {
+    const on = call.profiles.flatMap((profile) => ["--profile", profile]);
+    const [config, profiles, every] = await Promise.all([
+        ask(call, on, ["--format", "yaml"]),
+        call.askProfiles ? ask(call, [], ["--profiles"]) : nothing,
+        call.askProfiles ? ask(call, ["--profile", "*"], ["--services"]) : nothing,
+    ]);
+    if (config.failure !== null) throw composeError(call, config.failure, config.stderr);
+    refuseUnsetVariables(call.file, config.stderr);
+    refuseSearchPath(call.file, config.stdout);
+    const named: unknown = parse(config.stdout)?.services;
+    const present = named !== null && typeof named === "object" ? Object.keys(named) : [];
+    return {
+        text: config.stdout,
+        warnings: warningsOf(config.stderr, call.projectDir),
+        profiles: words(profiles),
+        offServices: words(every).filter((name) => !present.includes(name)),
+    };
+}
+
+const nothing: Outcome = { failure: null, stdout: "", stderr: "" };
+
+/** One call of `compose config`. */
+function ask(call: ComposeCall, options: readonly string[], kind: readonly string[]): Promise<Outcome> {
     const [program = "docker", ...first] = call.command;
-    const options = ["-f", call.file, "-p", call.project, "--env-file", devNull, "config", "--format", "yaml"];
-    const { failure, stdout, stderr } = await run(
-        program,
-        [...first, ...options, ...(call.lenient ? ["--no-consistency"] : [])],
-        { cwd: call.projectDir, env: { ...machineEnvironment(), ...call.variables } },
+    const place = ["-f", call.file, "-p", call.project, "--env-file", devNull, ...options];
+    const lenient = call.lenient ? ["--no-consistency"] : [];
+    return run(program, [...first, ...place, "config", ...kind, ...lenient], {
+        cwd: call.projectDir,
+        env: { ...machineEnvironment(), ...call.variables },
+    });
+}
+
+/** The lines of a list, sorted; none where compose refuses to make it. */
+function words({ failure, stdout }: Outcome): string[] {
+    return failure === null ? stdout.split("\n").filter(Boolean).sort() : [];
+}
+
+/** The texts of compose's warnings, with paths as they stand in the project. */
+function warningsOf(stderr: string, projectDir: string): string[] {
+    const texts = Array.from(stderr.matchAll(/^time=\S+ level=warning msg="((?:[^"\\]|\\.)*)"/gm), (match) =>
+        (match[1] ?? "").replaceAll('\\"', '"').replaceAll(`${projectDir}/`, ""),
     );
-    if (failure !== null) throw composeError(call, failure, stderr);
-    refuseUnsetVariables(call.file, stderr);
-    refuseSearchPath(call.file, stdout);
-    return stdout;
+    return [...new Set(texts)];
 }
 
 /** What compose needs of the machine. `SystemRoot` is needed by every program on Windows. */
@@ -80,11 +129,11 @@ function composeError(call: ComposeCall, failure: ExecFileException, stderr: str
             cause: failure,
         });
     }
-    const words = stderr
+    const told = stderr
         .split("\n")
         .filter((line) => line !== "" && !line.startsWith("time="))
         .join("\n  ");
-    const reason = failure.killed ? `no answer within ${timeoutMs / 1000} s` : words || failure.message;
+    const reason = failure.killed ? `no answer within ${timeoutMs / 1000} s` : told || failure.message;
     return new PlumblineError("baseline", `${call.file} is refused by compose:\n  ${reason}`, {
         remedy: `Correct ${call.file}.`,
         cause: failure,

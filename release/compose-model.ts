@@ -1,6 +1,7 @@
 /**
  * The part of compose's vocabulary that Plumbline translates, as `docker compose config` writes it. Strict: a key that
- * does not stand here is refused by name, since ignoring it would deploy something else than the file says.
+ * does not stand here is refused by name, since ignoring it would deploy something else than the file says. The keys
+ * that compose knows besides, and what becomes of each, stand in `compose-keys.ts`.
  */
 import { z } from "zod";
 import { projectExtension, serviceExtension } from "./extension.ts";
@@ -18,6 +19,9 @@ const bytes = z.union([z.int(), z.string().regex(/^-?\d+$/, "expected a number o
 const dictionary = z.record(z.string(), z.string());
 const scalars = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String));
 const words = z.array(z.string());
+
+/** Their order means something, and Pulumi's Docker provider keeps none. */
+const oneOf = (what: string) => words.max(1, `the order of several cannot be kept: name one ${what}`);
 
 const environment = z.record(
     z.string(),
@@ -77,6 +81,7 @@ const build = z.strictObject({
     dockerfile: z.string().default("Dockerfile"),
     target: z.string().optional(),
     args: dictionary.default({}),
+    platforms: words.max(1, "an image for several platforms cannot be built: name one, or leave it out").optional(),
 });
 
 const owner = z.coerce.string().regex(/^\d+$/, "expected a number").transform(Number);
@@ -136,6 +141,14 @@ const deploy = z.strictObject({
                     pids: z.int().optional(),
                 })
                 .optional(),
+            reservations: z.strictObject({ memory: bytes.optional() }).optional(),
+        })
+        .optional(),
+    restart_policy: z
+        .strictObject({
+            condition: z.enum(["none", "no", "on-failure", "any", "always", "unless-stopped"], {
+                error: "expected none, on-failure or any",
+            }),
         })
         .optional(),
 });
@@ -149,6 +162,11 @@ export const composeService = z.strictObject({
     user: z.string().optional(),
     working_dir: z.string().optional(),
     hostname: z.string().optional(),
+    domainname: z.string().optional(),
+    /** Compared with the engine before an update: see rollout/platform.ts. */
+    platform: z.string().optional(),
+    /** Those that are on; compose has left out the services of the others. */
+    profiles: words.default([]),
     init: z.boolean().default(false),
     read_only: z.boolean().default(false),
     privileged: z.boolean().default(false),
@@ -171,14 +189,22 @@ export const composeService = z.strictObject({
     stop_grace_period: duration.optional(),
     mem_limit: bytes.optional(),
     memswap_limit: bytes.optional(),
+    mem_reservation: bytes.optional(),
     cpus: z.coerce.number().optional(),
+    cpu_shares: z.coerce.number().pipe(z.int().min(0)).optional(),
+    cpuset: z
+        .string()
+        .regex(/^\d+([,-]\d+)*$/, "expected numbers of processors as in 0-2,4")
+        .optional(),
     pids_limit: z.int().optional(),
     shm_size: bytes.optional(),
     ulimits: z.record(z.string(), z.union([z.int(), z.strictObject({ soft: z.int(), hard: z.int() })])).default({}),
     sysctls: scalars.default({}),
     labels: dictionary.default({}),
     extra_hosts: words.default([]),
-    dns: words.default([]),
+    dns: oneOf("name server").default([]),
+    dns_search: oneOf("search domain").default([]),
+    dns_opt: words.default([]),
     logging: z.strictObject({ driver: z.string().optional(), options: dictionary.default({}) }).optional(),
     depends_on: z
         .record(
@@ -186,7 +212,6 @@ export const composeService = z.strictObject({
             z.strictObject({
                 condition: z.enum(["service_started", "service_healthy", "service_completed_successfully"]),
                 required: z.boolean().default(true),
-                restart: z.literal(false, { error: "is not supported: the edge keeps the address" }).optional(),
             }),
         )
         .default({}),
@@ -209,7 +234,9 @@ const noSettings = z.strictObject({});
 
 export const composeNetwork = z.strictObject({
     name: z.string(),
-    driver: z.string().default("bridge"),
+    driver: z
+        .literal("bridge", { error: "only bridge networks are supported: the edge joins each of them" })
+        .default("bridge"),
     internal: z.boolean().default(false),
     labels: dictionary.default({}),
     ipam: noSettings.optional(),
@@ -233,14 +260,3 @@ export const composeModel = z.strictObject({
 
 export type ComposeModel = z.infer<typeof composeModel>;
 export type ComposeService = z.infer<typeof composeService>;
-
-/** Why a key that people do use is refused, and what to do instead. */
-export const refusedKeys: Readonly<Record<string, string>> = {
-    network_mode: "the edge must be the only address of a service; use networks",
-    container_name: "two revisions of a service stand side by side; others reach it by its service name",
-    ipv4_address: "two revisions of a service stand side by side; others reach it by its service name",
-    ipv6_address: "two revisions of a service stand side by side; others reach it by its service name",
-    links: "services reach each other by name on a common network",
-    external: "not yet supported; a stack owns its networks and volumes",
-    dockerfile_inline: "not supported; write it to a file",
-};

@@ -8,6 +8,10 @@ export interface ComposeSource {
     readonly file: string;
     /** Names of the variables under `x-plumbline.secrets`: compose needs something to put in their place. */
     readonly secretNames: readonly string[];
+    /** Names of the variables that the text itself uses, sorted. */
+    readonly variables: readonly string[];
+    /** Whether a service can be under a profile: here, or in a file that this one takes in. */
+    readonly mayHaveProfiles: boolean;
     /** `docker-compose.yml:12` for the path of a key, or the file alone where the key is not written in it. */
     locate(path: readonly PropertyKey[]): string;
 }
@@ -29,6 +33,8 @@ export function parseComposeSource(text: string, file: string): ComposeSource {
     const secrets = document.errors.length > 0 ? undefined : document.toJS()?.["x-plumbline"]?.secrets;
     return {
         file,
+        variables: [...new Set(Array.from(text.matchAll(/\$\{?([A-Za-z_]\w*)/g), (match) => match[1] ?? ""))].sort(),
+        mayHaveProfiles: /\b(profiles|include|extends)\b/.test(text),
         secretNames: secrets !== null && typeof secrets === "object" ? Object.keys(secrets) : [],
         locate(path) {
             for (let length = path.length; length > 0; length--) {

@@ -1,14 +1,21 @@
 /** From the files of a project to the release that a stack is to run: the only call that the program needs. */
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { loadBaseline } from "./baseline.ts";
+import { type Baseline, loadBaseline } from "./baseline.ts";
 import { freezeRelease } from "./freeze.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 import type { Release } from "./types.ts";
 
+/** What compose takes where a port names no address. */
+const everyAddress = "0.0.0.0";
+
 export interface LoadedRelease {
     readonly settings: Settings;
     readonly release: Release;
+    /** What the compose file says and this release does not follow, harmless as it is: for every plan. */
+    readonly notes: readonly string[];
+    /** Platform that the file asks for, by service. */
+    readonly platforms: Readonly<Record<string, string>>;
 }
 
 export interface LoadOptions {
@@ -36,7 +43,25 @@ export async function loadRelease(
     const composeCommand = options.composeCommand ?? (await findCompose(folder));
     const baseline = await loadBaseline(folder, settings, { composeCommand });
     const { allowMissingSecrets = false } = options;
-    return { settings, release: await freezeRelease(baseline, settings, folder, { allowMissingSecrets }) };
+    return {
+        settings,
+        release: await freezeRelease(baseline, settings, folder, { allowMissingSecrets }),
+        notes: [...baseline.notes, ...addressNotes(baseline, settings)],
+        platforms: Object.fromEntries(
+            baseline.services.flatMap(({ name, platform }) => (platform === undefined ? [] : [[name, platform]])),
+        ),
+    };
+}
+
+/** The stack decides on which address ports are published; where the file says another one, a plan says so. */
+function addressNotes({ file, services }: Baseline, { bindAddress }: Settings): string[] {
+    const others = services.flatMap(({ name, ports }) =>
+        ports
+            .filter(({ hostIp = everyAddress }) => hostIp !== bindAddress)
+            .map(({ published, hostIp = everyAddress }) => `${name} ${hostIp}:${published}`),
+    );
+    if (others.length === 0) return [];
+    return [`${file}: published on ${bindAddress}, as plumbline:bindAddress says: ${others.join(", ")}`];
 }
 
 /** How compose is called for a project: the one that the set-up put there, otherwise Docker's plugin. */

@@ -17,14 +17,21 @@ export function specOf(service: ComposeService, model: ComposeModel): BaselineSp
             user: service.user,
             workingDir: service.working_dir,
             hostname: service.hostname,
+            domainname: service.domainname,
             stopSignal: service.stop_signal,
             memoryBytes: memory,
             // The engine's own rule, written out: what is set by rule and what is read back are then the same.
             memorySwapBytes: service.memswap_limit ?? (memory === undefined ? undefined : 2 * memory),
+            memoryReservationBytes: service.mem_reservation ?? service.deploy?.resources?.reservations?.memory,
             cpus: service.cpus ?? limits?.cpus,
+            // The engine's own default is written as nothing.
+            cpuShares: service.cpu_shares || undefined,
+            cpuset: service.cpuset || undefined,
             pidsLimit: service.pids_limit ?? limits?.pids,
             shmBytes: service.shm_size,
             healthcheck: service.healthcheck === undefined ? undefined : healthcheckOf(service.healthcheck),
+            dnsSearch: service.dns_search.length === 0 ? undefined : service.dns_search,
+            dnsOptions: service.dns_opt.length === 0 ? undefined : [...new Set(service.dns_opt)].sort(compareText),
             logDriver: service.logging?.driver,
         }),
         environment: service.environment,
@@ -52,7 +59,7 @@ export function specOf(service: ComposeService, model: ComposeModel): BaselineSp
             network: model.networks[key]?.name ?? key,
             aliases: [...new Set(attachment?.aliases ?? [])].sort(compareText),
         })),
-        restart: service.restart,
+        restart: restartOf(service),
         stopGraceSeconds: (service.stop_grace_period ?? 10_000) / 1000,
         ulimits: sortedEntries(service.ulimits).map(([name, limit]) =>
             typeof limit === "number" ? { name, soft: limit, hard: limit } : { name, ...limit },
@@ -63,6 +70,14 @@ export function specOf(service: ComposeService, model: ComposeModel): BaselineSp
         dns: service.dns,
         logOptions: service.logging?.options ?? {},
     };
+}
+
+/** Compose lets the policy of `deploy` stand over `restart`. */
+function restartOf({ restart, deploy }: ComposeService): ServiceSpec["restart"] {
+    const condition = deploy?.restart_policy?.condition;
+    if (condition === undefined) return restart;
+    if (condition === "any") return "always";
+    return condition === "none" ? "no" : condition;
 }
 
 /** Compose's and the engine's own defaults, written out: the deadline is computed from them. */

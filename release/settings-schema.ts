@@ -51,6 +51,12 @@ export const settingsSchema = z.strictObject({
     composeFile: setting(z.string().min(1), "path", "The baseline, relative to the folder of Pulumi.yaml.", {
         every: "docker-compose.yml",
     }),
+    profiles: setting(
+        z.array(z.string().min(1)),
+        "names",
+        "Profiles of the baseline that are on. A service whose profiles are all off is left out, and every plan names it.",
+        { every: [] },
+    ),
     bindAddress: setting(
         z.ipv4(),
         "address",

@@ -47,8 +47,8 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, string
 }
 
 /**
- * Refuses a passphrase that protects nothing. `local` may use the documented one; the others need their own, of at
- * least 12 characters. Where neither variable is set, Pulumi asks for it, or keeps secrets with another provider.
+ * Refuses a passphrase that protects nothing. `local` may use the documented one, or any but an empty one; the others
+ * need their own, of at least 12 characters. Where neither variable is set, Pulumi asks for it, or keeps secrets with another provider.
  */
 export function checkPassphrase(
     stack: string,
@@ -57,17 +57,33 @@ export function checkPassphrase(
 ): void {
     const name = stackNameOf(stack);
     const { PULUMI_CONFIG_PASSPHRASE: given, PULUMI_CONFIG_PASSPHRASE_FILE: file } = env;
-    const passphrase = given ?? (file ? read(file).trim() : undefined);
-    if (name === "local" || passphrase === undefined) return;
-    const fault = passphraseFault(passphrase);
+    // The order of Pulumi, which takes a variable that is set to nothing for a passphrase too.
+    const passphrase = given ?? (file ? passphraseIn(file, read) : undefined);
+    if (passphrase === undefined) return;
+    const fault = passphraseFault(name, passphrase);
     if (fault === undefined) return;
     throw new PlumblineError("settings", `The passphrase of ${name} ${fault}.`, {
-        remedy: `Set PULUMI_CONFIG_PASSPHRASE to a secret of at least ${leastPassphraseLength} characters.`,
+        remedy:
+            name === "local"
+                ? `Leave PULUMI_CONFIG_PASSPHRASE unset in our commands, or set it to ${localPassphrase}.`
+                : `Set PULUMI_CONFIG_PASSPHRASE to a secret of at least ${leastPassphraseLength} characters.`,
     });
 }
 
-function passphraseFault(passphrase: string): string | undefined {
+function passphraseIn(file: string, read: (file: string) => string): string {
+    try {
+        return read(file).trim();
+    } catch (cause) {
+        throw new PlumblineError("settings", `The passphrase file ${file} cannot be read.`, {
+            remedy: "Correct PULUMI_CONFIG_PASSPHRASE_FILE, or set PULUMI_CONFIG_PASSPHRASE.",
+            cause,
+        });
+    }
+}
+
+function passphraseFault(stack: StackName, passphrase: string): string | undefined {
     if (passphrase === "") return "is empty";
+    if (stack === "local") return undefined;
     if (passphrase === localPassphrase) return "is the documented one of the local stack";
     if (passphrase.length < leastPassphraseLength) return `is shorter than ${leastPassphraseLength} characters`;
     return undefined;

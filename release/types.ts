@@ -62,6 +62,7 @@ export interface ServiceSpec {
     readonly user?: string;
     readonly workingDir?: string;
     readonly hostname?: string;
+    readonly domainname?: string;
     readonly init: boolean;
     readonly readOnly: boolean;
     readonly privileged: boolean;
@@ -82,14 +83,24 @@ export interface ServiceSpec {
     readonly stopGraceSeconds: number;
     readonly memoryBytes?: number;
     readonly memorySwapBytes?: number;
+    /** What the kernel tries to leave to the service when memory runs short. */
+    readonly memoryReservationBytes?: number;
     readonly cpus?: number;
+    /** Weight against other services when processors are short. */
+    readonly cpuShares?: number;
+    /** Numbers of the processors that it may use, as in `0-2,4`. */
+    readonly cpuset?: string;
     readonly pidsLimit?: number;
     readonly shmBytes?: number;
     readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
     readonly sysctls: Readonly<Record<string, string>>;
     readonly labels: Readonly<Record<string, string>>;
     readonly extraHosts: readonly { readonly host: string; readonly ip: string }[];
+    /** At most one: the provider keeps no order. */
     readonly dns: readonly string[];
+    /** At most one, as of `dns`. */
+    readonly dnsSearch?: readonly string[];
+    readonly dnsOptions?: readonly string[];
     readonly logDriver?: string;
     readonly logOptions: Readonly<Record<string, string>>;
 }

@@ -82,9 +82,9 @@ export interface LedgerState {
 }
 
 /** A file as it stands, and what it says. */
-interface Json {
+interface Json<T> {
     readonly text: string;
-    readonly value: unknown;
+    readonly value: T;
 }
 
 const folder = "/ledger";
@@ -197,7 +197,7 @@ export class Ledger {
 
     /** Records where an open transaction wants to go, so that whoever recovers it knows the containers. */
     async recordTarget(transaction: string, target: Placement, release: string): Promise<void> {
-        await this.#write(`release-${target.release}.json`, release);
+        await this.#write(releaseFile(target.release), release);
         await this.#write(`transaction-${transaction}.json`, JSON.stringify(target));
     }
 
@@ -246,14 +246,17 @@ export class Ledger {
         ) as CommitRecord[];
     }
 
-    /** A release that a transaction has named before, by its id, as the text that was recorded. */
+    /**
+     * A release that a transaction has named before, by its id, as the text that was recorded.
+     * @throws PlumblineError `rollback` when its file is damaged
+     */
     async releaseText(id: string): Promise<string | undefined> {
         return (await this.#readRelease(id))?.text;
     }
 
     /** The same, parsed. */
     async release(id: string): Promise<Release | undefined> {
-        return (await this.#readRelease(id))?.value as Release | undefined;
+        return (await this.#readRelease(id))?.value;
     }
 
     /** Refuses a release from now on, until it is forced. */
@@ -330,29 +333,46 @@ export class Ledger {
     }
 
     async #read<T>(name: string): Promise<T | undefined> {
-        return (await this.#readJson(name))?.value as T | undefined;
+        return (await this.#readJson<T>(name))?.value;
     }
 
-    async #readRelease(id: string): Promise<Json | undefined> {
-        return (await this.#isReadable()) ? this.#readJson(`release-${id}.json`) : undefined;
+    async #readRelease(id: string): Promise<Json<Release> | undefined> {
+        if (!(await this.#isReadable())) return undefined;
+        const read = await this.#readJson<Release>(releaseFile(id));
+        if (read !== undefined) this.#assertWhole(id, read.value);
+        return read;
     }
 
     /** @throws PlumblineError when the file is there and is no JSON: a damaged ledger is said, never taken for an empty one */
-    async #readJson(name: string): Promise<Json | undefined> {
+    async #readJson<T>(name: string): Promise<Json<T> | undefined> {
         const text = (await this.#engine.getFile(this.#helperName, `${folder}/${name}`))?.toString("utf8");
         if (text === undefined) return undefined;
         try {
-            return { text, value: JSON.parse(text) as unknown };
+            return { text, value: JSON.parse(text) as T };
         } catch (error) {
-            throw new PlumblineError(
-                "rollback",
-                `the ledger of ${this.#project} is damaged: ${name} on volume ${this.volume}`,
-                {
-                    remedy: `look at the file; the releases before it are in the other files of the volume`,
-                    cause: error,
-                },
+            throw this.#damaged(
+                name,
+                "look at the file; the releases before it are in the other files of the volume",
+                error,
             );
         }
+    }
+
+    /** JSON, but of something else than the release that its name says. */
+    #assertWhole(id: string, release: Partial<Release>): void {
+        if (release.id === id && Array.isArray(release.services)) return;
+        throw this.#damaged(
+            releaseFile(id),
+            "deploy the sources of that release again, or choose another one from `npm run releases`",
+        );
+    }
+
+    #damaged(name: string, remedy: string, cause?: unknown): PlumblineError {
+        return new PlumblineError(
+            "rollback",
+            `the ledger of ${this.#project} is damaged: ${name} on volume ${this.volume}`,
+            { remedy, ...(cause === undefined ? {} : { cause }) },
+        );
     }
 
     /** Creates a container by a name that only one can have. False when it is there already. */
@@ -394,6 +414,10 @@ export function busy(project: string, other: OpenTransaction): PlumblineError {
         `${project}: transaction ${other.transaction} of ${who} has been under way since ${other.since}`,
         { remedy: "wait until it has ended; if it never will, run `npm run recover`" },
     );
+}
+
+function releaseFile(id: string): string {
+    return `release-${id}.json`;
 }
 
 function undoneFile(transaction: string): string {

@@ -15,6 +15,7 @@ const arrivals: readonly (readonly [keyof ServiceSpec, ServiceSpec[keyof Service
     ["user", "10004:10004", "user", "10004:10004"],
     ["workingDir", "/srv", "workingDir", "/srv"],
     ["hostname", "api.internal", "hostname", "api.internal"],
+    ["domainname", "example.test", "domainname", "example.test"],
     ["init", true, "init", true],
     ["readOnly", true, "readOnly", true],
     ["privileged", true, "privileged", true],
@@ -58,6 +59,9 @@ const arrivals: readonly (readonly [keyof ServiceSpec, ServiceSpec[keyof Service
     ["memoryBytes", 536_870_912, "memory", 512],
     ["memorySwapBytes", 1_073_741_824, "memorySwap", 1024],
     ["memorySwapBytes", -1, "memorySwap", -1],
+    ["memoryReservationBytes", 33_554_432, "memoryReservation", 32],
+    ["cpuShares", 512, "cpuShares", 512],
+    ["cpuset", "0-1", "cpuSet", "0-1"],
     ["cpus", 0.5, "cpus", "0.5"],
     ["cpus", 2, "cpus", "2.0"],
     ["shmBytes", 134_217_728, "shmSize", 128],
@@ -65,6 +69,8 @@ const arrivals: readonly (readonly [keyof ServiceSpec, ServiceSpec[keyof Service
     ["sysctls", { "net.core.somaxconn": "1024" }, "sysctls", { "net.core.somaxconn": "1024" }],
     ["extraHosts", [{ host: "db", ip: "10.0.0.1" }], "hosts", [{ host: "db", ip: "10.0.0.1" }]],
     ["dns", ["10.0.0.53"], "dns", ["10.0.0.53"]],
+    ["dnsSearch", ["example.test"], "dnsSearches", ["example.test"]],
+    ["dnsOptions", ["ndots:1"], "dnsOpts", ["ndots:1"]],
     ["logDriver", "json-file", "logDriver", "json-file"],
     ["logOptions", { "max-size": "10m" }, "logOpts", { "max-size": "10m" }],
     [
@@ -89,8 +95,9 @@ describe("the arguments of a container", () => {
 
     test("are known for every property that a spec may have", () => {
         const optional: readonly (keyof ServiceSpec)[] = [
-            ...["command", "entrypoint", "user", "workingDir", "hostname", "healthcheck", "stopSignal"],
-            ...["memoryBytes", "memorySwapBytes", "cpus", "shmBytes", "logDriver"],
+            ...["command", "entrypoint", "user", "workingDir", "hostname", "domainname", "healthcheck", "stopSignal"],
+            ...["memoryBytes", "memorySwapBytes", "memoryReservationBytes", "cpus", "cpuShares", "cpuset", "shmBytes"],
+            ...["dnsSearch", "dnsOptions", "logDriver"],
         ] as (keyof ServiceSpec)[];
         const all = new Set<keyof ServiceSpec>([...(Object.keys(emptySpec) as (keyof ServiceSpec)[]), ...optional]);
         all.delete("environment"); // Added by the component, since it holds secrets.

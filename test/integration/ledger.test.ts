@@ -241,10 +241,21 @@ describe("a damaged file", () => {
         expect((await refusalOf(ledger.commits())).message).toContain("commit-000001.json");
     });
 
-    test("of a release is said by name too", async () => {
+    test.each([
+        ["half of it", '{"sequence":'],
+        ["nothing", ""],
+        ["another release", '{"id":"00000000a11b","services":[]}'],
+    ])("of a release is said by name too, with the next step, however it is read: %s", async (_, content) => {
         const ledger = await opened();
-        await damage("release-00000000a11a.json");
-        expect((await refusalOf(ledger.release("00000000a11a"))).message).toContain("release-00000000a11a.json");
+        const id = "00000000a11a";
+        const name = `release-${id}.json`;
+        await engine.putFiles(`${project}-ledger`, "/ledger", [{ name, content, mode: 0o600 }]);
+        for (const ask of [ledger.release(id), ledger.releaseText(id)]) {
+            const refusal = await refusalOf(ask);
+            expect(refusal.category).toBe("rollback");
+            expect(refusal.message).toBe(`the ledger of ${project} is damaged: ${name} on volume ${project}_ledger`);
+            expect(refusal.remedy).toMatch(/look at the file|deploy the sources/);
+        }
     });
 });
 

@@ -320,7 +320,7 @@ describe("a file is refused", () => {
         [
             "host network",
             (text) => text.replaceAll("networks: [network]", "network_mode: host"),
-            /services\.api\.network_mode: the edge/,
+            /services\.api\.network_mode: is not supported: the edge/,
         ],
         [
             "udp",

@@ -159,13 +159,18 @@ export function bindings(container: Inspection): Record<string, string> {
 }
 
 export const names: ParityCheck = {
-    knows: { spec: ["extraHosts", "dns"], host: ["ExtraHosts", "Dns"] },
+    knows: {
+        spec: ["extraHosts", "dns", "dnsSearch", "dnsOptions"],
+        host: ["ExtraHosts", "Dns", "DnsSearch", "DnsOptions"],
+    },
     compare({ service: { spec }, container: { HostConfig: host } }) {
         const hosts = spec.extraHosts.map(({ host, ip }) => `${host}:${ip}`);
         return [
             equal(["extra_hosts"], [...hosts].sort(), [...host.ExtraHosts].sort()),
             // The first that answers is asked: their order counts.
             equal(["dns"], spec.dns, host.Dns),
+            equal(["dns_search"], spec.dnsSearch ?? [], host.DnsSearch),
+            equal(["dns_opt"], [...(spec.dnsOptions ?? [])].sort(), [...host.DnsOptions].sort()),
         ];
     },
 };

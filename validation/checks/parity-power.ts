@@ -58,10 +58,24 @@ const defaultShmBytes = 64 * 1_048_576;
 
 export const limits: ParityCheck = {
     knows: {
-        spec: ["memoryBytes", "memorySwapBytes", "cpus", "pidsLimit", "shmBytes", "ulimits", "sysctls"],
+        spec: [
+            "memoryBytes",
+            "memorySwapBytes",
+            "memoryReservationBytes",
+            "cpus",
+            "cpuShares",
+            "cpuset",
+            "pidsLimit",
+            "shmBytes",
+            "ulimits",
+            "sysctls",
+        ],
         host: [
             "Memory",
             "MemorySwap",
+            "MemoryReservation",
+            "CpuShares",
+            "CpusetCpus",
             "NanoCpus",
             "CpuPeriod",
             "CpuQuota",
@@ -79,8 +93,11 @@ export const limits: ParityCheck = {
         return [
             memory("mem_limit", spec.memoryBytes, host.Memory),
             memory("memswap_limit", swap, host.MemorySwap),
+            memory("mem_reservation", spec.memoryReservationBytes, host.MemoryReservation),
             memory("shm_size", spec.shmBytes ?? defaultShmBytes, host.ShmSize),
             equal(["cpus"], spec.cpus || undefined, cpus(host)),
+            equal(["cpu_shares"], spec.cpuShares, host.CpuShares || undefined),
+            equal(["cpuset"], spec.cpuset, host.CpusetCpus),
             equal(["pids_limit"], processLimit(spec.pidsLimit ?? 0), processLimit(host.PidsLimit)),
             ...equalEntries(
                 ["ulimits"],

@@ -61,8 +61,8 @@ function source(image: Subject["service"]["image"], actual: Fact<ImageInspection
 
 export const program: ParityCheck = {
     knows: {
-        spec: ["command", "entrypoint", "workingDir", "hostname", "init", "user"],
-        config: ["Cmd", "Entrypoint", "WorkingDir", "Hostname", "User"],
+        spec: ["command", "entrypoint", "workingDir", "hostname", "domainname", "init", "user"],
+        config: ["Cmd", "Entrypoint", "WorkingDir", "Hostname", "Domainname", "User"],
         host: ["Init"],
     },
     compare(subject) {
@@ -94,6 +94,7 @@ export const program: ParityCheck = {
                 config.User,
             ),
             equal(["hostname"], spec.hostname ?? id.slice(0, 12), config.Hostname),
+            equal(["domainname"], spec.domainname, config.Domainname),
             equal(["init"], spec.init, host.Init),
         ];
     },

@@ -83,6 +83,8 @@ const hostConfig = z.looseObject({
     SecurityOpt: words,
     GroupAdd: words,
     Dns: words,
+    DnsSearch: words,
+    DnsOptions: words,
     ExtraHosts: words,
     Privileged: flag,
     PidMode: text,
@@ -96,6 +98,9 @@ const hostConfig = z.looseObject({
         .transform((value) => value ?? []),
     Memory: amount,
     MemorySwap: amount,
+    MemoryReservation: amount,
+    CpuShares: amount,
+    CpusetCpus: text,
     NanoCpus: amount,
     CpuPeriod: amount,
     CpuQuota: amount,
@@ -110,7 +115,7 @@ const inspectionSchema = z.looseObject({
     Name: z.string(),
     Image: z.string(),
     State: z.looseObject({ Status: z.string(), Running: z.boolean(), ExitCode: z.int() }),
-    Config: config.extend({ Image: z.string(), Hostname: text }),
+    Config: config.extend({ Image: z.string(), Hostname: text, Domainname: text }),
     HostConfig: hostConfig,
     Mounts: z.array(
         z.looseObject({

@@ -121,8 +121,8 @@ export const drifts: readonly Drift[] = [
         working_dir: ["/tmp", "/"],
     }),
     drift("another host name", config({ Hostname: "other" }), { hostname: ["app-host", "other"] }),
-    drift("a domain name", config({ Domainname: "example.test" }), {
-        domainname: ["none", "example.test"],
+    drift("another domain name", config({ Domainname: "example.test" }), {
+        domainname: ["app.test", "example.test"],
     }),
     drift("no init", host({ Init: false }), { init: ["true", "false"] }),
     drift("a root that can be written", host({ ReadonlyRootfs: false }), {
@@ -271,17 +271,17 @@ export const drifts: readonly Drift[] = [
     drift("another limit of memory and swap", host({ MemorySwap: 96 * mebibyte }), {
         memswap_limit: ["67108864 (64 MiB)", "100663296 (96 MiB)"],
     }),
-    drift("a reservation of memory", host({ MemoryReservation: 32 * mebibyte }), {
-        mem_reservation: ["none", "33554432"],
+    drift("another reservation of memory", host({ MemoryReservation: 16 * mebibyte }), {
+        mem_reservation: ["33554432 (32 MiB)", "16777216 (16 MiB)"],
     }),
     drift("another share of processors", host({ NanoCpus: 1e9 }), {
         cpus: ["0.5", "1"],
     }),
-    drift("a weight among processors", host({ CpuShares: 512 }), {
-        cpu_shares: ["none", "512"],
+    drift("another weight among processors", host({ CpuShares: 256 }), {
+        cpu_shares: ["512", "256"],
     }),
-    drift("processors by number", host({ CpusetCpus: "0" }), {
-        cpuset: ["none", "0"],
+    drift("other processors", host({ CpusetCpus: "" }), {
+        cpuset: ["0", "none"],
     }),
     drift("another limit of processes", host({ PidsLimit: 65 }), {
         pids_limit: ["64", "65"],
@@ -316,8 +316,11 @@ export const drifts: readonly Drift[] = [
     drift("another name server", host({ Dns: ["192.0.2.54"] }), {
         dns: ['["192.0.2.53"]', '["192.0.2.54"]'],
     }),
-    drift("a search domain", host({ DnsSearch: ["example.test"] }), {
-        dns_search: ["none", '["example.test"]'],
+    drift("another search domain", host({ DnsSearch: ["example.test"] }), {
+        dns_search: ['["app.test"]', '["example.test"]'],
+    }),
+    drift("another option of name look-ups", host({ DnsOptions: ["ndots:1"] }), {
+        dns_opt: ['["ndots:2"]', '["ndots:1"]'],
     }),
     drift("another log driver", host({ LogConfig: { Type: "local", Config: { "max-size": "1m", "max-file": "2" } } }), {
         "logging.driver": ["json-file", "local"],

@@ -205,6 +205,7 @@ function releaseOf(project: string, image: string): Release {
             user: "10009:10009",
             workingDir: "/tmp",
             hostname: "app-host",
+            domainname: "app.test",
             capAdd: ["NET_BIND_SERVICE"],
             capDrop: ["ALL"],
             securityOpt: ["no-new-privileges:true"],
@@ -226,7 +227,10 @@ function releaseOf(project: string, image: string): Release {
             stopGraceSeconds: 15,
             memoryBytes: 64 * 1_048_576,
             memorySwapBytes: 64 * 1_048_576,
+            memoryReservationBytes: 32 * 1_048_576,
             cpus: 0.5,
+            cpuShares: 512,
+            cpuset: "0",
             pidsLimit: 64,
             shmBytes: 8 * 1_048_576,
             ulimits: [{ name: "nofile", soft: 1024, hard: 2048 }],
@@ -234,6 +238,8 @@ function releaseOf(project: string, image: string): Release {
             labels: { "com.example.team": "documents" },
             extraHosts: [{ host: "mirror.test", ip: "192.0.2.10" }],
             dns: ["192.0.2.53"],
+            dnsSearch: ["app.test"],
+            dnsOptions: ["ndots:2"],
             logDriver: "json-file",
             logOptions: { "max-size": "1m", "max-file": "2" },
         },
@@ -289,6 +295,7 @@ function engineRequest(args: docker.ContainerArgs, envs: readonly string[]): Req
         ...(given.user === undefined ? {} : { User: given.user }),
         ...(given.workingDir === undefined ? {} : { WorkingDir: given.workingDir }),
         ...(given.hostname === undefined ? {} : { Hostname: given.hostname }),
+        ...(given.domainname === undefined ? {} : { Domainname: given.domainname }),
         ...(given.stopSignal === undefined ? {} : { StopSignal: given.stopSignal }),
         StopTimeout: given.stopTimeout,
         ...(check === undefined
@@ -314,6 +321,8 @@ function engineRequest(args: docker.ContainerArgs, envs: readonly string[]): Req
             Tmpfs: given.tmpfs ?? {},
             Sysctls: given.sysctls ?? {},
             Dns: given.dns ?? [],
+            DnsSearch: given.dnsSearches ?? [],
+            DnsOptions: given.dnsOpts ?? [],
             ExtraHosts: (given.hosts ?? []).map(({ host, ip }) => `${host}:${ip}`),
             Ulimits: (given.ulimits ?? []).map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
             Binds: (given.volumes ?? []).map(
@@ -321,6 +330,11 @@ function engineRequest(args: docker.ContainerArgs, envs: readonly string[]): Req
             ),
             ...(given.memory === undefined ? {} : { Memory: given.memory * 1_048_576 }),
             ...(given.memorySwap === undefined ? {} : { MemorySwap: given.memorySwap * 1_048_576 }),
+            ...(given.memoryReservation === undefined
+                ? {}
+                : { MemoryReservation: given.memoryReservation * 1_048_576 }),
+            ...(given.cpuShares === undefined ? {} : { CpuShares: given.cpuShares }),
+            ...(given.cpuSet === undefined ? {} : { CpusetCpus: given.cpuSet }),
             ...(given.shmSize === undefined ? {} : { ShmSize: given.shmSize * 1_048_576 }),
             ...(given.cpus === undefined ? {} : { NanoCpus: Number(given.cpus) * 1e9 }),
             ...(given.logDriver === undefined
@@ -342,6 +356,7 @@ interface PlainArgs {
     user?: string;
     workingDir?: string;
     hostname?: string;
+    domainname?: string;
     stopSignal?: string;
     healthcheck?: { tests: string[]; interval: string; timeout: string; startPeriod: string; retries: number };
     labels?: { label: string; value: string }[];
@@ -351,11 +366,16 @@ interface PlainArgs {
     tmpfs?: Record<string, string>;
     sysctls?: Record<string, string>;
     dns?: string[];
+    dnsSearches?: string[];
+    dnsOpts?: string[];
     hosts?: { host: string; ip: string }[];
     ulimits?: { name: string; soft: number; hard: number }[];
     volumes?: { volumeName?: string; containerPath: string; readOnly: boolean }[];
     memory?: number;
     memorySwap?: number;
+    memoryReservation?: number;
+    cpuShares?: number;
+    cpuSet?: string;
     shmSize?: number;
     cpus?: string;
     logDriver?: string;

@@ -101,6 +101,33 @@ describe("a service is translated", () => {
         expect(only({ depends_on }).dependsOn).toEqual([]);
     });
 
+    test("with the policy of `deploy` over `restart`, as compose has it", () => {
+        const restartOf = (condition: string) =>
+            only({ restart: "unless-stopped", deploy: { restart_policy: { condition, delay: "5s" } } }).spec.restart;
+        expect(["none", "on-failure", "any"].map(restartOf)).toEqual(["no", "on-failure", "always"]);
+    });
+
+    test("with what compose reserves, weighs and looks up", () => {
+        const deploy = { resources: { reservations: { memory: "2097152", cpus: 0.5 } } };
+        const { spec } = only({
+            deploy,
+            cpu_shares: 512,
+            cpuset: "0-1",
+            domainname: "example.test",
+            dns_search: ["example.test"],
+            dns_opt: ["timeout:1", "ndots:2"],
+        });
+        expect(spec).toMatchObject({
+            memoryReservationBytes: 2_097_152,
+            cpuShares: 512,
+            cpuset: "0-1",
+            domainname: "example.test",
+            dnsSearch: ["example.test"],
+            dnsOptions: ["ndots:2", "timeout:1"],
+        });
+        expect(only({ mem_reservation: "1048576" }).spec.memoryReservationBytes).toBe(1_048_576);
+    });
+
     test("and keys of other tools are left alone, but not the same letters in an environment", () => {
         const { spec } = only({ "x-other": { any: 1 }, environment: { "x-flag": "on" } }, { "x-anchors": [1] });
         expect(spec.environment).toEqual({ "x-flag": "on" });
@@ -111,7 +138,7 @@ describe("a service is refused by name", () => {
     const cases: [key: string, over: Tree, message: RegExp][] = [
         ["network_mode", { network_mode: "host" }, /the edge must be the only address/],
         ["container_name", { container_name: "x" }, /two revisions/],
-        ["ipv4_address", { networks: { default: { ipv4_address: "10.0.0.2" } } }, /two revisions/],
+        ["ipv4_address", { networks: { default: { ipv4_address: "10.0.0.2" } } }, /second revision .* same address/],
         ["ports.0.protocol", { ports: [{ ...port(53, 53), protocol: "udp" }] }, /only tcp/],
         ["ports.0.published", { ports: [{ target: 80, protocol: "tcp" }] }, /names no host port/],
         ["ports.0.published", { ports: [{ ...port(1, 80), published: "80-90" }] }, /range/],
@@ -122,7 +149,18 @@ describe("a service is refused by name", () => {
         ["configs", { configs: [{ source: "x", target: "/x" }] }, /not declared under configs/],
         ["deploy.replicas", { deploy: { replicas: 2 } }, /more than one replica/],
         ["scale", { scale: 3 }, /more than one replica/],
-        ["devices", { devices: ["/dev/x"] }, /not supported by Plumbline/],
+        ["devices", { devices: ["/dev/x"] }, /hardware, kernel or engine of one machine/],
+        ["devises", { devises: ["/dev/x"] }, /not supported by Plumbline/],
+        ["dns", { dns: ["10.0.0.1", "10.0.0.2"] }, /order of several .* name server/],
+        ["dns_search", { dns_search: ["a.test", "b.test"] }, /order of several .* search domain/],
+        ["cpuset", { cpuset: "first" }, /numbers of processors/],
+        ["cpu_shares", { cpu_shares: 0.5 }, /int/],
+        [
+            "build.platforms",
+            { build: { context: "/project", platforms: ["linux/amd64", "linux/arm64"] } },
+            /several platforms/,
+        ],
+        ["deploy.restart_policy.condition", { deploy: { restart_policy: {} } }, /none, on-failure or any/],
         ["environment.TOKEN", { environment: { TOKEN: null } }, /has no value/],
         ["restart", { restart: "on-failure:5" }, /limit of attempts/],
         ["build.context", { build: { context: "/elsewhere" } }, /inside the project/],
@@ -148,7 +186,7 @@ describe("a service is refused by name", () => {
 
     test("with all problems at once, each with its line", async () => {
         const error = await refusalOf(() =>
-            baselineOf({ web: service({ privileged: "yes", cgroup: "host" }), db: service({ links: [] }) }),
+            baselineOf({ web: service({ privileged: "yes", cgroup: "host" }), db: service({ links: ["web"] }) }),
         );
         expect(error.message).toMatch(/docker-compose\.yml:\d+: services\.web\.privileged/);
         expect(error.message).toMatch(/docker-compose\.yml:\d+: services\.web\.cgroup/);
@@ -164,11 +202,11 @@ describe("the whole file is refused", () => {
             /networks\.net\.name: shared is the same in every stack/,
         ],
         ["a volume with a fixed name", { volumes: { data: { name: "data" } } }, /volumes\.data\.name/],
-        ["an external network", { networks: { net: { name: "demo_net", external: true } } }, /not yet supported/],
+        ["an external network", { networks: { net: { name: "demo_net", external: true } } }, /outside the project/],
         ["a volume of another driver", { volumes: { data: { name: "demo_data", driver: "nfs" } } }, /local driver/],
         [
             "fixed subnets",
-            { networks: { net: { name: "demo_net", ipam: { config: [] } } } },
+            { networks: { net: { name: "demo_net", ipam: { config: [{ subnet: "10.1.0.0/16" }] } } } },
             /networks\.net\.ipam\.config/,
         ],
         ["compose secrets", { secrets: { a: { file: "x" } } }, /x-plumbline\.secrets/],

@@ -188,6 +188,12 @@ describe("revisions and the release id", () => {
         ["labels", { labels: { a: "b" } }],
         ["logging", { logging: { driver: "local" } }],
         ["dns", { dns: ["1.1.1.1"] }],
+        ["dns_search", { dns_search: ["example.test"] }],
+        ["dns_opt", { dns_opt: ["ndots:1"] }],
+        ["domainname", { domainname: "example.test" }],
+        ["mem_reservation", { mem_reservation: "1048576" }],
+        ["cpu_shares", { cpu_shares: 512 }],
+        ["cpuset", { cpuset: "0" }],
         ["stop_signal", { stop_signal: "SIGINT" }],
         ["a secret", { environment: { A: "<secret:P>", B: "2" } }],
     ];
