@@ -1,12 +1,10 @@
 /** The program: what `pulumi preview` plans and `pulumi up` carries out, in order. */
-import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { Edge } from "./components/edge.ts";
 import { Images } from "./components/images.ts";
 import { StackNetworks } from "./components/networks.ts";
 import { ServiceContainer } from "./components/service-container.ts";
 import { DataVolumes } from "./components/volumes.ts";
-import { imageBuildTokens } from "./engine/build-tokens.ts";
 import { connectEngine } from "./engine/docker.ts";
 import { Credentials } from "./providers/credentials.ts";
 import { Rollout } from "./providers/rollout.ts";
@@ -16,32 +14,30 @@ import { refuseGateSkippingVariables } from "./release/gate-skipping.ts";
 import { builtImages } from "./release/images.ts";
 import { loadRelease } from "./release/load.ts";
 import { checkPassphrase } from "./release/settings.ts";
-import { requireWritable } from "./release/writable.ts";
 import { chooseRelease } from "./rollout/choose.ts";
+import { withFreePorts } from "./rollout/free-ports.ts";
 import { Ledger } from "./rollout/ledger.ts";
-import { refuseOtherPlatforms } from "./rollout/platform.ts";
-import { reportFolder } from "./validation/report/write.ts";
+import { lookAtEngine } from "./validation/preflight/look.ts";
+import { preflight } from "./validation/preflight/preflight.ts";
 
 const stack = pulumi.getStack();
 refuseGateSkippingVariables(process.env);
 checkPassphrase(stack, process.env);
 const loaded = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
-const { settings, release: baseline } = loaded;
+const { settings, release: frozen } = loaded;
 const engineHost = new pulumi.Config("docker").get("host");
-const engine = connectEngine(engineHost, baseline.network);
-const { project } = baseline;
-const ledger = new Ledger(engine, project, baseline.edge.image.reference);
-const choice = await chooseRelease(baseline, {
-    engine,
-    ledger,
-    env: process.env,
-    isPreview: pulumi.runtime.isDryRun(),
-});
-if (!pulumi.runtime.isDryRun()) await requireWritable(process.cwd(), [path.resolve(reportFolder(stack))]);
-for (const note of [...loaded.notes, ...choice.notes]) pulumi.log.warn(note);
+const engine = connectEngine(engineHost, frozen.network);
+const { project } = frozen;
+const ledger = new Ledger(engine, project, frozen.edge.image.reference);
+const look = await lookAtEngine(engine);
+const run = { engine, env: process.env, isPreview: pulumi.runtime.isDryRun() };
+const baseline = await withFreePorts(frozen, settings, look, ledger);
+const choice = await chooseRelease(baseline, { ...run, ledger, isReached: look.reached });
 const { release, text, abandoned, renewals } = choice;
 // A release that is put back in the place of the baseline's was made on this engine.
-if (release.id === baseline.id) await refuseOtherPlatforms(loaded.platforms, engine);
+const platforms = release.id === baseline.id ? loaded.platforms : {};
+const checked = await preflight(release, { ...run, settings, look, history: ledger, platforms });
+for (const note of [...loaded.notes, ...choice.notes, ...checked.notes]) pulumi.log.warn(note);
 const at = engineHost === undefined ? {} : { engineHost };
 
 const credentials = new Credentials("credentials", {
@@ -53,21 +49,14 @@ const credentials = new Credentials("credentials", {
 const secrets = credentials.values;
 
 // After the credentials, which refuse to be made for a stack that another Pulumi state has deployed.
-const networks = new StackNetworks("networks", { networks: release.networks }, { dependsOn: [credentials] });
-const volumes = new DataVolumes("volumes", { volumes: release.volumes });
-const images = new Images("images", {
-    images: builtImages(release),
-    buildTokens: await imageBuildTokens(engine, builtImages(release)),
-    ...at,
-});
+const owner = { project, stack };
+const networks = new StackNetworks("networks", { networks: release.networks, owner }, { dependsOn: [credentials] });
+const volumes = new DataVolumes("volumes", { volumes: release.volumes, owner });
+const images = new Images("images", { images: builtImages(release), buildTokens: checked.buildTokens, ...at });
 const edge = new Edge("edge", { edge: release.edge, project, stack, images, renewals }, { dependsOn: [networks] });
-const services = release.services.map(
-    (service) =>
-        new ServiceContainer(
-            { service, project, stack, images, renewals, secrets },
-            { dependsOn: [networks, volumes] },
-        ),
-);
+const shared = { project, stack, images, renewals, secrets };
+const after = { dependsOn: [networks, volumes] };
+const services = release.services.map((service) => new ServiceContainer({ service, ...shared }, after));
 
 // The backup of what runs comes here, before anything is touched.
 const containers = Object.fromEntries(services.map(({ service, declared }) => [service, declared]));

@@ -9,7 +9,7 @@ import { compareCommitted, renewalOf } from "./compare.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import { judgeStatus, observe } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
-import { openPlace, type Place } from "./place.ts";
+import { openPlace, type Place, wantedRelease } from "./place.ts";
 import { makeReady } from "./ready.ts";
 import { recordOf } from "./recorded.ts";
 import type { CommandResult } from "./result.ts";
@@ -43,6 +43,8 @@ export interface DeployResult extends CommandResult, TransactExtra {}
 export async function deploy(options: DeployOptions = {}): Promise<DeployResult> {
     return conclude("deploy", options, nothingDone, async (context) => {
         const place = await openPlace(context, "create", { allowMissingSecrets: false });
+        // The first question, as in the program: an engine that is not there is told in the same words.
+        await place.engine.info();
         const hindered = await makeReady(context, place);
         if (hindered !== undefined) return hindered;
         const { pin } = await place.ledger.state();
@@ -68,8 +70,9 @@ async function unpin(context: CommandContext, { ledger }: Place, pin: PinRecord)
 }
 
 /** The variable that lets this one release through. */
-async function force(context: CommandContext, { ledger, baseline }: Place): Promise<Record<string, string>> {
-    const { quarantine } = await ledger.state();
+async function force(context: CommandContext, place: Place): Promise<Record<string, string>> {
+    const { quarantine } = await place.ledger.state();
+    const baseline = await wantedRelease(place);
     const record = quarantine[baseline.id];
     if (record === undefined) {
         context.note(`Release ${baseline.id} is not quarantined: nothing is forced.`);

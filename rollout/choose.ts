@@ -33,6 +33,8 @@ export interface Choice {
 export interface ChooseOptions {
     readonly engine: Pick<Engine, "image">;
     readonly ledger: Pick<Ledger, "state" | "releaseText" | "commits">;
+    /** False where no engine can be asked, and with it no ledger: preflight decides what that means. @default true */
+    readonly isReached?: boolean;
     readonly env: Readonly<Record<string, string | undefined>>;
     /** A preview shows what an update would refuse. */
     readonly isPreview: boolean;
@@ -46,6 +48,10 @@ export interface ChooseOptions {
  * that is to be put back cannot be run as it was committed, or containers are to be made anew of one that does not run
  */
 export async function chooseRelease(baseline: Release, options: ChooseOptions): Promise<Choice> {
+    if (options.isReached === false) {
+        refuseUnknown(options.env[releaseVariable]);
+        return { release: baseline, text: canonicalJson(baseline), notes: [], abandoned: undefined, renewals: {} };
+    }
     const state = await options.ledger.state();
     const choice = await chosen(baseline, state, options);
     return { ...choice, renewals: renewalsOf(choice.release, state, options.env[renewVariable] ?? "") };
@@ -112,6 +118,14 @@ function renewalsOf(release: Release, { lastCommit }: LedgerState, asked: string
         return [key, (lastCommit?.renewals?.[key] ?? 0) + (wanted.has(name) ? 1 : 0)];
     });
     return Object.fromEntries(counts.filter(([, count]) => count > 0));
+}
+
+/** Without an engine there is no ledger, and so no other release than the baseline's. */
+function refuseUnknown(asked: string | undefined): void {
+    if (!asked) return;
+    throw new PlumblineError("engine", `release ${asked} cannot be looked up without the Docker engine`, {
+        remedy: `start the engine, or take ${releaseVariable} out of the environment`,
+    });
 }
 
 function openTransaction(
