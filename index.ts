@@ -13,6 +13,7 @@ import { Validation } from "./providers/validation.ts";
 import { stackConfiguration } from "./release/config.ts";
 import { builtImages } from "./release/images.ts";
 import { loadRelease } from "./release/load.ts";
+import { portlessDependencies } from "./release/portless.ts";
 import { checkPassphrase } from "./release/settings.ts";
 import { chooseRelease } from "./rollout/choose.ts";
 import { Ledger } from "./rollout/ledger.ts";
@@ -30,7 +31,7 @@ const choice = await chooseRelease(baseline, {
     env: process.env,
     isPreview: pulumi.runtime.isDryRun(),
 });
-for (const note of choice.notes) pulumi.log.warn(note);
+for (const note of [...choice.notes, ...portlessDependencies(choice.release)]) pulumi.log.warn(note);
 const { release, text, abandoned } = choice;
 const at = engineHost === undefined ? {} : { engineHost };
 
