@@ -34,6 +34,8 @@ const sayingWhoItIs = (name: string, port: number, body: string) => `global
     hard-stop-after 2s
 defaults
     mode http
+    log stdout format raw local0
+    option httplog
     timeout connect 1s
     timeout client 60s
     timeout server 60s
@@ -148,6 +150,12 @@ export class Stage {
         });
         this.containers.push(id);
         return { id, container };
+    }
+
+    /** How often a service has seen a path. */
+    async timesAsked(service: Service, path: string): Promise<number> {
+        const lines = await this.engine.logs(service.id);
+        return lines.filter(({ line }) => line.includes(` ${path} `)).length;
     }
 
     /** The host port of a port of the edge. */
