@@ -44,14 +44,19 @@ interface Claim {
     readonly source: string | undefined;
 }
 
-/** Two services of one image, as a site and its worker: the port is that of the one which names it. */
+/**
+ * Whether the port is rather that of another service, which names it: of one with the same image, as a site and its worker;
+ * or where the service of the Dockerfile has named ports of its own.
+ */
 function isLeftover(claim: Claim, all: readonly Claim[]): boolean {
-    if (!claim.implicit || claim.source === undefined) return false;
+    if (!claim.implicit) return false;
+    const { service, port } = claim.listener;
+    const namesPorts = all.some(({ implicit, listener }) => !implicit && listener.service === service);
     return all.some(
         ({ implicit, source, listener, networks }) =>
             !implicit &&
-            source === claim.source &&
-            listener.port === claim.listener.port &&
+            (namesPorts || source === claim.source) &&
+            listener.port === port &&
             networks.some((network) => claim.networks.includes(network)),
     );
 }

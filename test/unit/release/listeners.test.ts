@@ -128,6 +128,14 @@ describe("what a Dockerfile exposes", () => {
         ]);
     });
 
+    test("gives way to the one that names it, where its own service names others", async () => {
+        const other = service({ expose: ["8000"] });
+        expect(await release({ other, web: built({ expose: ["8001"] }) })).toEqual([
+            ["other", 8000, "request"],
+            ["web", 8001, "request"],
+        ]);
+    });
+
     test("and where two may mean it, the file must say which", async () => {
         const refused = await refusalOf(() => release({ other: service({ expose: ["8000"] }), web: built() }));
         expect(refused.message).toBe("other and web both listen on 8000: the edge cannot tell them apart.");
