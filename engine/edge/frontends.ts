@@ -125,7 +125,8 @@ function gatewayFrontend(gateway: Gateway, edge: EdgeRelease, ranges: NetworkRan
             `    http-request set-header X-Forwarded-Prefix ${path} ${when}`,
             `    http-request replace-path ^${path.replaceAll(".", "[.]")}/?(.*) /\\1 ${when}`,
         ];
-        return [...(stripPrefix ? cut : []), `    use_backend ${backendName(service, port)} ${when}`];
+        // Of the route for everything there is nothing to cut.
+        return [...(stripPrefix && path !== "" ? cut : []), `    use_backend ${backendName(service, port)} ${when}`];
     });
     const requests = act.filter((line) => line.startsWith("    http-request"));
     const backends = act.filter((line) => line.startsWith("    use_backend"));

@@ -152,6 +152,14 @@ test("a gateway is for those who may reach everything that it leads to", () => {
     ]);
 });
 
+test("of a gateway's route for everything nothing is cut off", () => {
+    const routes = ["/", "/a"].map((prefix) => ({ prefix, service: "api", port: 80, stripPrefix: true }));
+    const gateway = { name: "g", port: 90, published: { hostIp: "127.0.0.1", port: 90 }, routes };
+    const edge = edgeOf([on(undefined, "api", 80)], ["front"], [gateway]);
+    const cut = section(edge, "frontend gateway_g").filter((line) => line.includes("replace-path"));
+    expect(cut).toEqual([expect.stringContaining("^/a/?(.*)")]);
+});
+
 test("probes are for the host, on one network as on several", () => {
     expect(section(edgeOf([on(undefined, "api", 80)], ["front"]), "frontend probe").slice(0, 4)).toEqual([
         "bind :19000 accept-proxy",
