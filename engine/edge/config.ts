@@ -157,13 +157,15 @@ function defaults(policy: EdgePolicy): string {
     timeout client ${policy.tcpIdleMs}ms
     timeout server ${policy.tcpIdleMs}ms
 
-# Connections to a service are not reused: one that its server closes at this moment would cost a request.
+# Connections to a service are not reused: one that its server closes at this moment would cost a request. A request whose
+# client has gone is not passed on: it may have been sent again. (In TCP it is: to say all and close is to be heard.)
 defaults http
     mode http
     log global
     option dontlog-normal
     option dontlognull
     option redispatch 1
+    option abortonclose
     option http-server-close
     option forwardfor
     http-reuse never

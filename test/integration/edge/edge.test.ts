@@ -226,10 +226,10 @@ describe("a client that gives up while its service is held", () => {
             if (end === "resets") setTimeout(() => socket.destroy(), 300);
         });
 
-    test.each([["web", 8080]] as const)("%s does not get its request afterwards", async (service, inside) => {
+    const held = async (service: string, inside: number, serves: readonly Service[]) => {
         const port = await stage.hostPort(inside);
         const before = activeContainer(await stage.edge.readSlots(), service) ?? "";
-        const own = [web1, web2].find(({ container }) => container === before);
+        const own = serves.find(({ container }) => container === before);
         if (own === undefined) throw new Error(`nobody serves ${service}`);
         const mark = `/${service}-${Date.now()}`;
         await stage.edge.hold(service);
@@ -239,8 +239,15 @@ describe("a client that gives up while its service is held", () => {
         await stage.edge.release(service, before);
         expect(await stays).toContain(`"path":"${mark}-stays"`);
         await sleep(500);
-        expect(await stage.timesAsked(own, `${mark}-stays`)).toBe(1);
-        expect(await stage.timesAsked(own, `${mark}-given-up`)).toBe(0);
+        return [await stage.timesAsked(own, `${mark}-stays`), await stage.timesAsked(own, `${mark}-given-up`)];
+    };
+
+    test("does not have its HTTP request delivered afterwards", async () => {
+        expect(await held("web", 8080, [web1, web2])).toEqual([1, 0]);
+    });
+
+    test("has what it said in TCP delivered: to say all and close is to be heard", async () => {
+        expect(await held("db", 5432, [db1, db2])).toEqual([1, 1]);
     });
 
     test("a client that only says that it has said all gets its answer", async () => {
