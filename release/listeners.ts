@@ -109,7 +109,7 @@ function refuseSharedAddresses(file: string, claims: readonly Claim[], gateways:
     for (const [index, claim] of claims.entries()) {
         const { service, port, protocol } = claim.listener;
         if (port === probeInside) {
-            throw sharedPort(`the edge's probe listener`, service, port, remedyOf(file, [claim]));
+            throw sharedPort("the edge's probe listener", service, port, remedyOf(file, [claim]));
         }
         for (const other of claims.slice(0, index)) {
             if (other.listener.port !== port || other.listener.service === service) continue;
@@ -134,7 +134,7 @@ function refuseSharedAddresses(file: string, claims: readonly Claim[], gateways:
     }
     for (const [index, { port, name }] of gateways.entries()) {
         const other = gateways.slice(0, index).find((one) => one.port === port);
-        const owner = port === probeInside ? `the edge's probe listener` : other && `the gateway ${other.name}`;
+        const owner = port === probeInside ? "the edge's probe listener" : other && `the gateway ${other.name}`;
         if (owner !== undefined) throw sharedPort(owner, `the gateway ${name}`, port, remedyOf(file, []));
     }
 }
