@@ -77,7 +77,9 @@ export class Edge extends pulumi.ComponentResource {
 export function edgePorts(edge: EdgeRelease): { internal: number; external: number; ip: string; protocol: string }[] {
     const ports = [
         ...edge.listeners.flatMap(({ port, published }) =>
-            published === undefined ? [] : [{ internal: port, external: published.port, ip: published.hostIp }],
+            published === undefined
+                ? []
+                : [{ internal: published.inside ?? port, external: published.port, ip: published.hostIp }],
         ),
         ...edge.gateways.map(({ port, published }) => ({
             internal: port,

@@ -143,6 +143,10 @@ export interface NetworkFacts {
     readonly labels: Readonly<Record<string, string>>;
     readonly driver: string;
     readonly internal: boolean;
+    /** IPv4 ranges of its addresses, as in `172.18.0.0/16`. */
+    readonly subnets: readonly string[];
+    /** The host's IPv4 addresses on it. */
+    readonly gateways: readonly string[];
 }
 
 /** A file to be put into a container. */

@@ -365,6 +365,20 @@ export class Engine {
         await this.tolerating([404], `remove network ${name}`, () => this.quick.getNetwork(name).remove());
     }
 
+    /** Takes a container, running or not, on one more network. Does nothing when it is there. */
+    async connect(container: string, network: string, aliases: readonly string[]): Promise<void> {
+        await this.tolerating([403], `connect container ${container} to ${network}`, () =>
+            this.quick.getNetwork(network).connect({ Container: container, EndpointConfig: { Aliases: [...aliases] } }),
+        );
+    }
+
+    /** Takes a container off a network. Does nothing when it is not there. */
+    async disconnect(container: string, network: string): Promise<void> {
+        await this.tolerating([404], `disconnect container ${container} from ${network}`, () =>
+            this.quick.getNetwork(network).disconnect({ Container: container, Force: false }),
+        );
+    }
+
     /** Writes files through the archive call: works on created, never started containers with the volume mounted read-write. */
     async putFiles(containerId: string, dir: string, files: readonly FileEntry[]): Promise<void> {
         const archive = await packFiles(files);
@@ -448,7 +462,18 @@ function volumeFacts(raw: { Name: string; Labels: Record<string, string> | null;
 }
 
 function networkFacts(raw: Docker.NetworkInspectInfo): NetworkFacts {
-    return { id: raw.Id, name: raw.Name, labels: raw.Labels ?? {}, driver: raw.Driver, internal: raw.Internal };
+    const ranges = raw.IPAM?.Config ?? [];
+    const addresses = (key: "Subnet" | "Gateway") =>
+        ranges.flatMap((range) => (range[key] === undefined || range[key].includes(":") ? [] : [range[key]]));
+    return {
+        id: raw.Id,
+        name: raw.Name,
+        labels: raw.Labels ?? {},
+        driver: raw.Driver,
+        internal: raw.Internal,
+        subnets: addresses("Subnet"),
+        gateways: addresses("Gateway").map((address) => address.replace(/\/.*$/, "")),
+    };
 }
 
 /** Feeds standard input, then gathers both streams until the command ends. */

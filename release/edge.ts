@@ -1,9 +1,10 @@
 /** The edge of a release: which ports it listens on, what it publishes, and the names it answers to. */
 import type { Baseline, BaselineService } from "./baseline.ts";
 import { PlumblineError } from "./errors.ts";
+import { listenersOf } from "./listeners.ts";
 import { compareText, hashOf } from "./revision.ts";
 import type { Settings } from "./settings.ts";
-import type { BuiltImage, EdgeRelease, Gateway, Listener, ServiceRelease } from "./types.ts";
+import type { BuiltImage, EdgeRelease, Gateway, NetworkRelease, ServiceRelease } from "./types.ts";
 
 /** What the edge's container may use, in MiB. */
 export const edgeMemoryMiB = 256;
@@ -19,7 +20,9 @@ export function freezeEdge(
     declared: readonly DeclaredGateway[],
     image: BuiltImage,
     settings: Settings,
+    exposed: ReadonlyMap<string, readonly number[]>,
 ): EdgeRelease {
+    refuseUnreachable(baseline);
     const gateways = declared
         .map(
             (gateway): Gateway => ({
@@ -28,12 +31,9 @@ export function freezeEdge(
             }),
         )
         .sort((a, b) => compareText(a.name, b.name));
-    const listeners = baseline.services.flatMap((service) => {
-        const frozen = services.find(({ name }) => name === service.name);
-        return frozen === undefined ? [] : listenersOf(service, frozen, gateways);
-    });
-    refuseSharedAddresses(baseline, listeners);
-    const networks = namesByNetwork(baseline.services);
+    const listeners = listenersOf(baseline, services, gateways, exposed);
+    const own = ownNetwork(baseline);
+    const networks = [...namesByNetwork(baseline.services), ...own.map(({ name }) => ({ network: name, aliases: [] }))];
     const edge: Omit<EdgeRelease, "revision"> = {
         image,
         listeners,
@@ -50,41 +50,14 @@ export function freezeEdge(
 export function edgeRevision(edge: Omit<EdgeRelease, "revision">): string {
     const { image, listeners, gateways, probePort, probeHostIp, networks, configVolume } = edge;
     const published = [
-        ...listeners.flatMap(({ port, published }) => (published === undefined ? [] : [{ port, published }])),
+        ...listeners.flatMap(({ port, published }) => {
+            if (published === undefined) return [];
+            const { inside = port, ...host } = published;
+            return [{ port: inside, published: host }];
+        }),
         ...gateways.map(({ port, published }) => ({ port, published })),
     ];
     return hashOf({ image, published, probePort, probeHostIp, networks, configVolume }, 8);
-}
-
-/** Every port on which the service may be reached: published, exposed, declared, probed, or behind a gateway. */
-function listenersOf(service: BaselineService, frozen: ServiceRelease, gateways: readonly Gateway[]): Listener[] {
-    const httpPorts = new Set([
-        ...frozen.probes.flatMap((probe) => (probe.type === "http" ? [probe.port] : [])),
-        ...gateways.flatMap(({ routes }) => routes.flatMap((it) => (it.service === service.name ? [it.port] : []))),
-        ...service.ports.flatMap(({ target, protocol }) => (protocol === "http" ? [target] : [])),
-    ]);
-    const ports = new Set([
-        ...frozen.ports.map(({ target }) => target),
-        ...service.expose,
-        ...service.extension.ports,
-        ...frozen.probes.map(({ port }) => port),
-        ...(frozen.buckets === undefined ? [] : [frozen.buckets.port]),
-        ...httpPorts,
-    ]);
-    return [...ports]
-        .sort((a, b) => a - b)
-        .map((port): Listener => {
-            const published = frozen.ports.find(({ target }) => target === port);
-            return {
-                service: service.name,
-                port,
-                protocol: httpPorts.has(port) ? "http" : "tcp",
-                kind: frozen.kind,
-                ...(published === undefined
-                    ? {}
-                    : { published: { hostIp: published.hostIp, port: published.published } }),
-            };
-        });
 }
 
 function namesByNetwork(services: readonly BaselineService[]): EdgeRelease["networks"] {
@@ -102,26 +75,35 @@ function namesByNetwork(services: readonly BaselineService[]): EdgeRelease["netw
 }
 
 /**
- * The edge has one address on each network and cannot tell two services apart that listen on the same port. It is one
- * container, so gateways and the ports of services must differ too.
+ * The engine publishes nothing of a container whose networks are all internal, and the edge has its probe port at least:
+ * then it gets a network on which nobody else is.
  */
-function refuseSharedAddresses(baseline: Baseline, listeners: readonly Listener[]): void {
-    const owners = new Map<number, string>();
-    for (const { port, service } of listeners) claim(owners, port, service, baseline.file);
-    for (const gateway of baseline.extension.gateways) {
-        claim(owners, gateway.port, `the gateway ${gateway.name}`, baseline.file);
-    }
+export function ownNetwork(baseline: Baseline): NetworkRelease[] {
+    if (externalNetworks(baseline).size > 0) return [];
+    return [{ name: `${baseline.project}_plumbline_edge`, driver: "bridge", internal: false, labels: {} }];
 }
 
-function claim(owners: Map<number, string>, port: number, owner: string, file: string): void {
-    const other = owners.get(port);
-    owners.set(port, owner);
-    if (other === undefined || other === owner) return;
+/** What compose would not publish, the edge must not. */
+function refuseUnreachable(baseline: Baseline): void {
+    const external = externalNetworks(baseline);
+    const hidden = baseline.services.find(
+        ({ ports, spec }) => ports.length > 0 && !spec.networks.some(({ network }) => external.has(network)),
+    );
+    if (hidden === undefined) return;
+    const port = hidden.ports[0]?.published;
     throw new PlumblineError(
         "baseline",
-        `${other} and ${owner} both listen on ${port}: the edge cannot tell them apart.`,
+        `${hidden.name} publishes ${port}, but its networks are internal: with compose nobody reaches it there.`,
         {
-            remedy: `Let one of them listen on another port in ${file}.`,
+            service: hidden.name,
+            remedy: `Take the port out of ${baseline.file}, or put ${hidden.name} on a network that is not internal.`,
         },
     );
+}
+
+/** Networks of the services that lead outside. */
+function externalNetworks(baseline: Baseline): Set<string> {
+    const used = new Set(baseline.services.flatMap(({ spec }) => spec.networks.map(({ network }) => network)));
+    const internal = new Set(baseline.networks.flatMap(({ name, internal }) => (internal ? [name] : [])));
+    return new Set([...used].filter((name) => !internal.has(name)));
 }

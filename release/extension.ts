@@ -52,8 +52,8 @@ const bucket = z
 export const serviceExtension = z.strictObject({
     kind: z.enum(["request", "consumer", "stateful", "job"]).optional(),
     probes: z.array(probe).optional(),
-    /** Ports on which other services reach this one, and which nothing else in the file names. */
-    ports: z.array(port).default([]),
+    /** Ports on which other services reach this one, and which nothing else in the file names. The Dockerfile's then do not count. */
+    ports: z.array(port).optional(),
     buckets: z.strictObject({ port, serviceKey: z.string(), list: z.array(bucket) }).optional(),
 });
 

@@ -1,7 +1,8 @@
 /** Freezing: from baseline and settings to the release, with every name, number and revision in its place. */
 import type { Baseline, BaselineService } from "./baseline.ts";
-import { freezeEdge } from "./edge.ts";
+import { freezeEdge, ownNetwork } from "./edge.ts";
 import { PlumblineError } from "./errors.ts";
+import { exposedPorts } from "./exposed-ports.ts";
 import { type DependencyGraph, startOrder } from "./graph.ts";
 import { readFiles } from "./read-files.ts";
 import { hashOf } from "./revision.ts";
@@ -55,9 +56,9 @@ export async function freezeRelease(
         stack: settings.stack,
         project: baseline.project,
         services,
-        networks: baseline.networks,
+        networks: [...baseline.networks, ...ownNetwork(baseline)],
         volumes: baseline.volumes,
-        edge: freezeEdge(baseline, services, gateways, edgeImage, settings),
+        edge: freezeEdge(baseline, services, gateways, edgeImage, settings, await exposedBy(services, projectDir)),
         smoke,
         secretSources: secrets,
         secretVersions: versions,
@@ -104,6 +105,17 @@ async function freezeService(
     };
 }
 
+/** The ports that each service's own Dockerfile exposes. */
+async function exposedBy(
+    services: readonly ServiceRelease[],
+    projectDir: string,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+    const ports = services.map(
+        async ({ name, image }) => [name, image.kind === "built" ? await exposedPorts(projectDir, image) : []] as const,
+    );
+    return new Map(await Promise.all(ports));
+}
+
 async function imageOf(service: BaselineService, settings: Settings, projectDir: string): Promise<ServiceImage> {
     const reference = settings.images[service.name];
     if (reference !== undefined) return { kind: "pulled", reference };
@@ -133,7 +145,7 @@ export function kindOf(service: BaselineService, all: readonly BaselineService[]
 
 /** A connection to the first port; a service without ports is proven by its healthcheck alone. */
 function defaultProbes(service: BaselineService): Probe[] {
-    const port = service.ports[0]?.target ?? service.expose[0] ?? service.extension.ports[0];
+    const port = service.ports[0]?.target ?? service.expose[0] ?? service.extension.ports?.[0];
     return port === undefined ? [] : [{ type: "tcp", port }];
 }
 

@@ -3,6 +3,7 @@ import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Baseline, loadBaseline } from "./baseline.ts";
 import { freezeRelease } from "./freeze.ts";
+import { portlessDependencies } from "./portless.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 import type { Release } from "./types.ts";
 
@@ -43,10 +44,11 @@ export async function loadRelease(
     const composeCommand = options.composeCommand ?? (await findCompose(folder));
     const baseline = await loadBaseline(folder, settings, { composeCommand });
     const { allowMissingSecrets = false } = options;
+    const release = await freezeRelease(baseline, settings, folder, { allowMissingSecrets });
     return {
         settings,
-        release: await freezeRelease(baseline, settings, folder, { allowMissingSecrets }),
-        notes: [...baseline.notes, ...addressNotes(baseline, settings)],
+        release,
+        notes: [...baseline.notes, ...addressNotes(baseline, settings), ...portlessDependencies(release)],
         platforms: Object.fromEntries(
             baseline.services.flatMap(({ name, platform }) => (platform === undefined ? [] : [[name, platform]])),
         ),

@@ -211,7 +211,10 @@ export interface Listener {
     readonly port: number;
     readonly protocol: "http" | "tcp";
     readonly kind: ServiceKind;
-    readonly published?: { readonly hostIp: string; readonly port: number };
+    /** On the host. `inside`: the port of the edge's container that it leads to; absent: the listener's own. */
+    readonly published?: { readonly hostIp: string; readonly port: number; readonly inside?: number };
+    /** The networks whose services may reach it; absent: all that the edge is on. */
+    readonly networks?: readonly string[];
 }
 
 export interface Gateway {

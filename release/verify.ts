@@ -109,7 +109,7 @@ function portProblems(baseline: Baseline, settings: Settings): Problem[] {
             message: `${owner} would be published on ${port}: lower plumbline:ports.offset`,
         }));
     const inside = baseline.services.flatMap(({ name, ports, expose, extension }) =>
-        [...ports.map(({ target }) => target), ...expose, ...extension.ports]
+        [...ports.map(({ target }) => target), ...expose, ...(extension.ports ?? [])]
             .filter((port) => edgeOwnPorts.includes(port))
             .map((port) => ({ message: `${name} listens on ${port}, which the edge keeps for its probes` })),
     );

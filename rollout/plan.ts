@@ -7,8 +7,10 @@ import { bakeStep } from "./steps/bake.ts";
 import { bucketsStep } from "./steps/buckets.ts";
 import { drainStep } from "./steps/drain.ts";
 import { edgeReady, edgeStep, trimEdgeStep } from "./steps/edge.ts";
+import { leaveNetworksStep } from "./steps/edge-networks.ts";
 import { loadStep, securityGate, securityStep } from "./steps/gates.ts";
 import { handOverStep } from "./steps/hand-over.ts";
+import { networksLeft } from "./steps/merge-edges.ts";
 import { removeStep } from "./steps/remove.ts";
 import { smokeStep } from "./steps/smoke.ts";
 import { engineHealthStep, proveStep, startStep } from "./steps/start.ts";
@@ -79,6 +81,9 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
                 plan.names(),
             ),
         );
+    }
+    if (networksLeft(context.release.edge, previous.edge).length > 0) {
+        plan.add(leaveNetworksStep(context, previous, plan.names()));
     }
     return plan.steps;
 }

@@ -2,7 +2,6 @@
  * Putting a release back, whatever state the engine is in: the way after a kill, after a crash of the engine, and the last
  * look of every undo. It asks the engine and the edge at each turn, so it may be interrupted and begun again.
  */
-import { renderEdgeConfig } from "../engine/edge/config.ts";
 import { activeContainer } from "../engine/edge/slots.ts";
 import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
@@ -11,6 +10,7 @@ import { containerOf, type RolloutContext } from "./context.ts";
 import type { Placement } from "./ledger.ts";
 import { awaitReady } from "./readiness.ts";
 import { removeFileHelpers } from "./service-files.ts";
+import { leaveOtherNetworks } from "./steps/edge-networks.ts";
 import { hasListeners } from "./steps/routes.ts";
 import { startContainer } from "./steps/start-container.ts";
 
@@ -93,8 +93,9 @@ async function serveWithEdge(context: RolloutContext): Promise<void> {
         if (other.name !== edgeContainer.name && other.state === "running")
             await engine.stop(other.id, edgeStopSeconds);
     }
+    await leaveOtherNetworks(context);
     await startEdge(context);
-    await edge.applyConfig(renderEdgeConfig(release.edge, await edge.readSlots()));
+    await edge.serve(release.edge);
 }
 
 /** Starts the edge, anew where it cannot look names up. */

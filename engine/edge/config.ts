@@ -2,11 +2,12 @@
 
 import { createHash } from "node:crypto";
 import { PlumblineError } from "../../release/errors.ts";
-import type { EdgeRelease, Gateway, Listener } from "../../release/types.ts";
+import type { EdgeRelease, Listener } from "../../release/types.ts";
+import { frontends, probeAddressOf, probeListenerPort } from "./frontends.ts";
+import { type NetworkRanges, networksOf } from "./ranges.ts";
 import { backendName, type EdgeSlots, emptySlots, nobody, parseBackend, type ServiceSlots } from "./slots.ts";
 
-/** Container port of the probe listener. */
-export const probeListenerPort = 19_000;
+export { probeListenerPort };
 
 /** The edge's own numbers, in milliseconds unless named otherwise. */
 export interface EdgePolicy {
@@ -45,21 +46,25 @@ export const defaultEdgePolicy: EdgePolicy = {
 /**
  * The text of haproxy.cfg.
  *
- * @throws PlumblineError `baseline` for what one edge cannot tell apart: two services on one port, several networks
+ * @param ranges the addresses of the edge's networks; on a single one there is nobody to keep apart, and they may be missing
+ * @throws PlumblineError `baseline` for what one edge cannot tell apart, as two services of one network on one port
  */
-export function renderEdgeConfig(edge: EdgeRelease, slots: EdgeSlots, policy: EdgePolicy = defaultEdgePolicy): string {
-    refuseWhatCannotBeToldApart(edge);
+export function renderEdgeConfig(
+    edge: EdgeRelease,
+    slots: EdgeSlots,
+    policy: EdgePolicy = defaultEdgePolicy,
+    ranges: NetworkRanges = {},
+): string {
+    refuseWhatCannotBeToldApart(edge, ranges);
     const sections = [
         defaults(policy),
         resolvers("docker", policy.requestWaitMs),
         resolvers("docker_held", policy.nameKeepMs),
-        ...edge.listeners.map(frontend),
-        ...edge.gateways.map(gateway),
-        probeFrontend(edge.listeners),
+        ...frontends(edge, ranges),
         ...edge.listeners.flatMap((listener) => [
             backend(listener, policy),
             candidateBackend(listener),
-            activeProbeBackend(listener),
+            activeProbeBackend(listener, probeAddressOf(edge, listener)),
         ]),
     ];
     const structure = createHash("sha256").update(globals(policy, "")).update(sections.join("\n")).digest("hex");
@@ -152,13 +157,15 @@ function defaults(policy: EdgePolicy): string {
     timeout client ${policy.tcpIdleMs}ms
     timeout server ${policy.tcpIdleMs}ms
 
-# Connections to a service are not reused: one that its server closes at this moment would cost a request.
+# Connections to a service are not reused: one that its server closes at this moment would cost a request. A request whose
+# client has gone is not passed on: it may have been sent again. (In TCP it is: to say all and close is to be heard.)
 defaults http
     mode http
     log global
     option dontlog-normal
     option dontlognull
     option redispatch 1
+    option abortonclose
     option http-server-close
     option forwardfor
     http-reuse never
@@ -184,69 +191,6 @@ function resolvers(name: string, keepMs: number): string {
     hold other ${keepMs}ms
     hold refused ${keepMs}ms
     hold timeout ${keepMs}ms
-`;
-}
-
-function frontend(listener: Listener): string {
-    const name = backendName(listener.service, listener.port);
-    return `frontend in_${name} from ${listener.protocol}
-    bind :${listener.port}
-    default_backend ${name}
-`;
-}
-
-const methods = "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS";
-
-/** Routes by path, longest prefix first; answers preflights itself; `apikey` stands in for a missing `Authorization`. */
-function gateway(gateway: Gateway): string {
-    const routes = [...gateway.routes].sort((left, right) => right.prefix.length - left.prefix.length);
-    const open = "!{ var(txn.route) -m found }";
-    const choose = routes.map(({ prefix }, index) => {
-        const path = prefix.replace(/\/$/, "");
-        const exact = path === "" ? "" : ` ${open} { path ${path} } or`;
-        return `    http-request set-var(txn.route) int(${index + 1}) if${exact} ${open} { path_beg ${path}/ }`;
-    });
-    const act = routes.flatMap(({ prefix, stripPrefix, service, port }, index) => {
-        const when = `if { var(txn.route) -m int ${index + 1} }`;
-        const path = prefix.replace(/\/$/, "");
-        const cut = [
-            `    http-request set-header X-Forwarded-Prefix ${path} ${when}`,
-            `    http-request replace-path ^${path.replaceAll(".", "[.]")}/?(.*) /\\1 ${when}`,
-        ];
-        return [...(stripPrefix ? cut : []), `    use_backend ${backendName(service, port)} ${when}`];
-    });
-    const requests = act.filter((line) => line.startsWith("    http-request"));
-    const backends = act.filter((line) => line.startsWith("    use_backend"));
-    return `frontend gateway_${gateway.name} from http
-    bind :${gateway.port}
-    http-request set-var(txn.origin) req.hdr(origin)
-    http-after-response set-header Access-Control-Allow-Origin * if { var(txn.origin) -m found }
-    http-after-response set-header Access-Control-Expose-Headers * if { var(txn.origin) -m found }
-    http-request return status 204 hdr Access-Control-Allow-Methods ${methods} hdr Access-Control-Allow-Headers %[req.fhdr(access-control-request-headers)] hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-headers) -m found }
-    http-request return status 204 hdr Access-Control-Allow-Methods ${methods} hdr Access-Control-Max-Age 3600 if METH_OPTIONS { var(txn.origin) -m found } { req.hdr(access-control-request-method) -m found }
-${choose.join("\n")}
-    http-request return status 404 content-type application/json string '{"message":"no route matches this path"}' unless { var(txn.route) -m found }
-    http-request set-header Authorization "Bearer %[req.fhdr(apikey)]" if { req.hdr(apikey) -m found } !{ req.hdr(authorization) -m found }
-${[...requests, ...backends].join("\n")}
-`;
-}
-
-/** One port for every probe: the client names whom it wants in the authority of its PROXY header. */
-function probeFrontend(listeners: readonly Listener[]): string {
-    const rules = listeners.flatMap(({ service, port }) =>
-        (["active", "candidate"] as const).map(
-            (role) =>
-                `    use_backend ${backendName(service, port)}_${role} if { fc_pp_authority -m str ${role}.${service}.${port} }`,
-        ),
-    );
-    const known = listeners
-        .flatMap(({ service, port }) => [`active.${service}.${port}`, `candidate.${service}.${port}`])
-        .map((authority) => `    acl known fc_pp_authority -m str ${authority}`);
-    return `frontend probe from tcp
-    bind :${probeListenerPort} accept-proxy
-${known.join("\n")}
-    tcp-request content reject${known.length === 0 ? "" : " unless known"}
-${rules.join("\n")}
 `;
 }
 
@@ -277,10 +221,10 @@ function candidateBackend({ service, port, kind }: Listener): string {
 }
 
 /** A probe of the active service goes through the very listener that clients use. */
-function activeProbeBackend({ service, port }: Listener): string {
+function activeProbeBackend({ service, port }: Listener, address: string): string {
     return `backend ${backendName(service, port)}_active from tcp
     retries 1
-    server edge 127.0.0.1:${port}
+    server edge ${address}:${port}
 `;
 }
 
@@ -288,28 +232,36 @@ function resolversFor(kind: Listener["kind"]): string {
     return kind === "request" ? "docker" : "docker_held";
 }
 
-function refuseWhatCannotBeToldApart(edge: EdgeRelease): void {
-    // The place for a bind per network address, when services of several networks are to be kept apart.
-    if (edge.networks.length > 1) {
-        const names = edge.networks.map(({ network }) => network).join(", ");
-        throw new PlumblineError("baseline", `The services use several networks (${names}); the edge serves one`, {
-            remedy: "Put the services of docker-compose.yml on one network.",
+function refuseWhatCannotBeToldApart(edge: EdgeRelease, ranges: NetworkRanges): void {
+    const unknown = edge.networks.find(({ network }) => ranges[network] === undefined);
+    if (edge.networks.length > 1 && unknown !== undefined) {
+        throw new Error(`the addresses of network ${unknown.network} are not known: nobody could be kept apart`);
+    }
+    for (const [index, listener] of edge.listeners.entries()) {
+        const { port, protocol, service } = listener;
+        const own = networksOf(edge, listener);
+        const taken = [
+            ...(port === probeListenerPort ? ["the edge's probe listener"] : []),
+            ...edge.gateways.filter((one) => one.port === port).map(({ name }) => `gateway ${name}`),
+            ...edge.listeners.slice(0, index).flatMap((other) => {
+                if (other.port !== port || other.service === service) return [];
+                const apart = !networksOf(edge, other).some((network) => own.includes(network));
+                return apart && other.protocol === protocol ? [] : [`service ${other.service}`];
+            }),
+        ];
+        if (taken[0] === undefined) continue;
+        throw new PlumblineError("baseline", `Port ${port} is used by ${taken[0]} and by service ${service}`, {
+            service,
+            remedy: "Let one of them listen on another port inside its container; the published port can stay.",
         });
     }
-    const owners = new Map<number, string>([[probeListenerPort, "the edge's probe listener"]]);
-    const claims = [
-        ...edge.listeners.map(({ port, service }) => ({ port, owner: `service ${service}`, service })),
-        ...edge.gateways.map(({ port, name }) => ({ port, owner: `gateway ${name}`, service: undefined })),
-    ];
-    for (const { port, owner, service } of claims) {
-        const other = owners.get(port);
-        if (other !== undefined && other !== owner) {
-            throw new PlumblineError("baseline", `Port ${port} is used by ${other} and by ${owner}`, {
-                ...(service === undefined ? {} : { service }),
-                remedy: "Let one of them listen on another port inside its container; the published port can stay.",
-            });
-        }
-        owners.set(port, owner);
+    for (const [index, { port, name }] of edge.gateways.entries()) {
+        const other = edge.gateways.slice(0, index).find((one) => one.port === port);
+        const owner = port === probeListenerPort ? "the edge's probe listener" : other && `gateway ${other.name}`;
+        if (owner === undefined) continue;
+        throw new PlumblineError("baseline", `Port ${port} is used by ${owner} and by gateway ${name}`, {
+            remedy: "Give the gateway another port.",
+        });
     }
     for (const { prefix, service, port } of edge.gateways.flatMap((one) => one.routes)) {
         if (!/^\/[A-Za-z0-9/_.~-]*$/.test(prefix)) {

@@ -1,9 +1,11 @@
 /** Steering the running edge: its configuration on its volume, and its slots through its admin socket. */
 
 import { PlumblineError } from "../../release/errors.ts";
+import type { EdgeRelease } from "../../release/types.ts";
 import type { Engine, ExecResult } from "../docker.ts";
 import { sleep } from "../retry.ts";
-import { slotsOf, structureOf, withSlots } from "./config.ts";
+import { defaultEdgePolicy, renderEdgeConfig, slotsOf, structureOf, withSlots } from "./config.ts";
+import { networkRanges } from "./ranges.ts";
 import {
     changedServices,
     clearingCommands,
@@ -86,6 +88,12 @@ export class EdgeControl {
     /** The slots as the running edge has them (not as the file says). */
     async readSlots(): Promise<EdgeSlots> {
         return slotsFromStates(await this.servers());
+    }
+
+    /** Makes the edge serve what the release wants, on the networks as they are here, with the slots as they are. */
+    async serve(release: EdgeRelease): Promise<AppliedConfig> {
+        const ranges = await networkRanges(this.engine, release);
+        return this.applyConfig(renderEdgeConfig(release, await this.readSlots(), defaultEdgePolicy, ranges));
     }
 
     /**

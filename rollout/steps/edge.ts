@@ -1,10 +1,12 @@
 /** The edge's own steps: it runs, with a configuration that serves both releases until the new one is committed to. */
-import { renderEdgeConfig } from "../../engine/edge/config.ts";
 import { EdgeControl } from "../../engine/edge/edge.ts";
-import type { EdgeRelease, Release } from "../../release/types.ts";
+import { canonicalJson } from "../../release/revision.ts";
+import type { Release } from "../../release/types.ts";
 import type { RolloutContext } from "../context.ts";
 import { startEdge } from "../put-back.ts";
 import type { Step } from "../step.ts";
+import { joinPreviousNetworks } from "./edge-networks.ts";
+import { mergeEdges, withoutOld } from "./merge-edges.ts";
 
 /** Name of the step that everything but the security gate comes after. */
 export const edgeReady = "edge";
@@ -39,8 +41,9 @@ export function edgeStep(
             const stopped = performance.now();
             for (const other of previousEdges) await engine.stop(other, stopSeconds);
             startedHere = (await engine.inspect(edgeContainer.name))?.running !== true;
+            await joinPreviousNetworks(context, previous);
             await startEdge(context);
-            await edge.applyConfig(renderEdgeConfig(mergeEdges(release.edge, previous?.edge), await edge.readSlots()));
+            await edge.serve(mergeEdges(release.edge, previous?.edge));
             if (previousEdges.length === 0) return;
             const gap = Math.round(performance.now() - stopped);
             context.timeline.record({
@@ -55,7 +58,7 @@ export function edgeStep(
             if (previous === undefined) return;
             const serving = previousEdges[0] === undefined ? edge : new EdgeControl(engine, previousEdges[0]);
             await serving.ready();
-            await serving.applyConfig(renderEdgeConfig(previous.edge, await serving.readSlots()));
+            await serving.serve(previous.edge);
         },
     };
 }
@@ -63,24 +66,18 @@ export function edgeStep(
 /** Takes out of the edge what only the previous release had. */
 export function trimEdgeStep(context: RolloutContext, previous: Release | undefined, after: readonly string[]): Step {
     const { edge, release } = context;
-    const apply = async (wanted: EdgeRelease) => {
-        await edge.applyConfig(renderEdgeConfig(wanted, await edge.readSlots()));
-    };
+    const merged = mergeEdges(release.edge, previous?.edge);
+    const own = withoutOld(release.edge, previous?.edge);
     return {
         name: "edge without what was removed",
         service: "edge",
         after,
-        done: async () => mergeEdges(release.edge, previous?.edge).listeners.length === release.edge.listeners.length,
-        apply: () => apply(release.edge),
-        undo: () => apply(mergeEdges(release.edge, previous?.edge)),
+        done: async () => canonicalJson(merged) === canonicalJson(own),
+        async apply() {
+            await edge.serve(own);
+        },
+        async undo() {
+            await edge.serve(merged);
+        },
     };
-}
-
-/** The new edge, and of the old one the listeners and gateways whose ports nobody has taken. Pure. */
-export function mergeEdges(wanted: EdgeRelease, old: EdgeRelease | undefined): EdgeRelease {
-    if (old === undefined) return wanted;
-    const ports = new Set([...wanted.listeners, ...wanted.gateways].map(({ port }) => port));
-    const services = new Set(wanted.listeners.map(({ service }) => service));
-    const listeners = old.listeners.filter(({ service, port }) => !services.has(service) && !ports.has(port));
-    return { ...wanted, listeners: [...wanted.listeners, ...listeners] };
 }

@@ -104,12 +104,13 @@ function fixed(path: readonly string[], endpoint: Endpoint): Outcome[] {
 export const ports: ParityCheck = {
     knows: { host: ["PortBindings", "PublishAllPorts"], config: ["ExposedPorts"] },
     compare(subject) {
-        const { service, container, edge, expectedImage } = subject;
+        const { service, container, edge, expectedImage, listeners } = subject;
+        const insideOf = (target: number) => listeners.find(({ port }) => port === target)?.published?.inside ?? target;
         const published = service.ports.map((port): Outcome => {
             const path = ["ports", String(port.target)];
             const expected = `${port.hostIp}:${port.published}`;
             if (!edge.known) return open(path, edge.reason);
-            const found = bindings(edge.value)[`${port.target}/tcp`];
+            const found = bindings(edge.value)[`${insideOf(port.target)}/tcp`];
             return found === expected
                 ? intended(path, "ports-on-edge", expected, `${found} on the edge`)
                 : ofEdge(drift(path, expected, found === undefined ? "not published" : `${found} on the edge`));

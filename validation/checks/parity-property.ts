@@ -1,6 +1,6 @@
 /** The common vocabulary of the parity checks: what is compared, and how an outcome is said. Pure. */
 import type { EngineDefaults } from "../../engine/docker.ts";
-import type { ServiceRelease, ServiceSpec } from "../../release/types.ts";
+import type { Listener, ServiceRelease, ServiceSpec } from "../../release/types.ts";
 import type { ImageInspection, Inspection } from "../facts/container.ts";
 import type { Fact } from "../facts/fact.ts";
 import type { ProcessFacts } from "../facts/process.ts";
@@ -21,6 +21,8 @@ export interface Subject {
     readonly engine: Fact<EngineDefaults>;
     /** The edge's container, which carries ports and names. */
     readonly edge: Fact<Inspection>;
+    /** The service's listeners on it. */
+    readonly listeners: readonly Listener[];
     /** Image id of the commit, where there was one. */
     readonly committedImage?: string;
     /** Values of the secrets whose placeholders stand in the environment. */

@@ -25,7 +25,9 @@ export function compareEdge(release: Release, evidence: ContainerEvidence, commi
 }
 
 function portsOf({ edge: { listeners, gateways, probePort, probeHostIp } }: Release, edge: Inspection): Outcome[] {
-    const ofServices = new Set(listeners.flatMap(({ port, published }) => (published ? [`${port}/tcp`] : [])));
+    const ofServices = new Set(
+        listeners.flatMap(({ port, published }) => (published ? [`${published.inside ?? port}/tcp`] : [])),
+    );
     const expected = new Map<string, string>([
         ...gateways.map(({ port, published }) => [`${port}/tcp`, `${published.hostIp}:${published.port}`] as const),
         [`${probeListenerPort}/tcp`, `${probeHostIp}:${probePort}`] as const,

@@ -111,6 +111,9 @@ async function containerFacts(
             files: found.files,
             engine: await defaultsFact(engine),
             edge,
+            // Without an edge a port is published as it is.
+            listeners:
+                place.edge === undefined ? [] : release.edge.listeners.filter((it) => it.service === service.name),
             secrets,
             digest,
         },

@@ -100,6 +100,7 @@ export async function comparePlacement(
                 process: found.process,
                 files: found.files,
                 edge,
+                listeners: release.edge.listeners.filter((listener) => listener.service === service.name),
                 ...(committedImage === undefined ? {} : { committedImage }),
             },
             wording,

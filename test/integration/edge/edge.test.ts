@@ -1,5 +1,7 @@
 /** The real edge with real services behind it: slots, holds, candidates, restarts, damage, reloads. */
 
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { slotsOf } from "../../../engine/edge/config.ts";
 import { openProbeSocket } from "../../../engine/edge/probe-socket.ts";
@@ -204,6 +206,53 @@ describe("a hand-over", () => {
         expect(await stage.edge.connections()).toBeGreaterThanOrEqual(0);
         await stage.edge.release("db", db1.container);
         expect(await waiting).toBe("db1");
+    });
+});
+
+describe("a client that gives up while its service is held", () => {
+    const post = (path: string, end: "stays" | "resets" | "half-closes") => (port: number) =>
+        new Promise<string>((resolve, reject) => {
+            const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+            let answer = "";
+            socket.on("error", reject);
+            socket.on("data", (data) => {
+                answer += data.toString();
+            });
+            socket.on("close", () => resolve(answer));
+            socket.on("end", () => socket.end());
+            const text = `POST ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi`;
+            socket.write(text);
+            if (end === "half-closes") socket.end();
+            if (end === "resets") setTimeout(() => socket.destroy(), 300);
+        });
+
+    const held = async (service: string, inside: number, serves: readonly Service[]) => {
+        const port = await stage.hostPort(inside);
+        const before = activeContainer(await stage.edge.readSlots(), service) ?? "";
+        const own = serves.find(({ container }) => container === before);
+        if (own === undefined) throw new Error(`nobody serves ${service}`);
+        const mark = `/${service}-${Date.now()}`;
+        await stage.edge.hold(service);
+        const stays = post(`${mark}-stays`, "stays")(port);
+        await post(`${mark}-given-up`, "resets")(port);
+        await sleep(500);
+        await stage.edge.release(service, before);
+        expect(await stays).toContain(`"path":"${mark}-stays"`);
+        await sleep(500);
+        return [await stage.timesAsked(own, `${mark}-stays`), await stage.timesAsked(own, `${mark}-given-up`)];
+    };
+
+    test("does not have its HTTP request delivered afterwards", async () => {
+        expect(await held("web", 8080, [web1, web2])).toEqual([1, 0]);
+    });
+
+    test("has what it said in TCP delivered: to say all and close is to be heard", async () => {
+        expect(await held("db", 5432, [db1, db2])).toEqual([1, 1]);
+    });
+
+    test("a client that only says that it has said all gets its answer", async () => {
+        const mark = `/half-${Date.now()}`;
+        expect(await post(mark, "half-closes")(await stage.hostPort(5432))).toContain(`"path":"${mark}"`);
     });
 });
 

@@ -34,6 +34,8 @@ const sayingWhoItIs = (name: string, port: number, body: string) => `global
     hard-stop-after 2s
 defaults
     mode http
+    log stdout format raw local0
+    option httplog
     timeout connect 1s
     timeout client 60s
     timeout server 60s
@@ -49,8 +51,12 @@ export interface Answer {
 }
 
 export interface StageOptions {
+    /** Their networks by the keys of `networks`. */
     readonly listeners: readonly Listener[];
     readonly gateways?: readonly Gateway[];
+    /** Keys of several networks, of which the ones in `internal` lead nowhere. @default one network */
+    readonly networks?: readonly string[];
+    readonly internal?: readonly string[];
 }
 
 /** Everything that it makes has a random name and is removed by id in `close`. */
@@ -58,21 +64,28 @@ export class Stage {
     readonly mark = randomBytes(4).toString("hex");
     readonly engine: Engine = connectEngine();
     readonly labels = { "plumbline.test": this.mark };
-    readonly network = `edge-test-${this.mark}`;
+    readonly networks: readonly string[];
+    readonly internal: readonly string[];
     readonly volume = `edge-test-${this.mark}`;
     readonly release: EdgeRelease;
     edgeId = "";
     private readonly containers: string[] = [];
 
     constructor(options: StageOptions) {
+        const named = (key: string) => this.networkOf(key);
+        this.networks = (options.networks ?? [""]).map(named);
+        this.internal = (options.internal ?? []).map(named);
         this.release = {
             revision: "test",
             image: { kind: "built", reference: edgeImage, sourceDigest: "", context: "", dockerfile: "", args: {} },
-            listeners: options.listeners,
+            listeners: options.listeners.map(({ networks, ...listener }) => ({
+                ...listener,
+                ...(networks === undefined ? {} : { networks: networks.map(named) }),
+            })),
             gateways: options.gateways ?? [],
             probePort: 0,
             probeHostIp: "127.0.0.1",
-            networks: [{ network: this.network, aliases: [] }],
+            networks: this.networks.map((network) => ({ network, aliases: [] })),
             configVolume: this.volume,
         };
     }
@@ -81,18 +94,27 @@ export class Stage {
         return new EdgeControl(this.engine, this.edgeId);
     }
 
+    networkOf(key: string): string {
+        return `edge-test-${this.mark}${key === "" ? "" : `-${key}`}`;
+    }
+
     async open(): Promise<void> {
         await buildImage("edge");
-        await this.engine.createNetwork(this.network, this.labels);
+        for (const network of this.networks) {
+            if (this.internal.includes(network)) await this.createInternalNetwork(network);
+            else await this.engine.createNetwork(network, this.labels);
+        }
         await this.engine.createVolume(this.volume, this.labels);
-        const ports = [...this.release.listeners, ...this.release.gateways].map(({ port }) => port);
+        const { listeners, gateways } = this.release;
+        const insides = listeners.flatMap(({ published }) => published?.inside ?? []);
+        const ports = new Set([...[...listeners, ...gateways].map(({ port }) => port), ...insides, probeListenerPort]);
         this.edgeId = await this.engine.create({
             image: edgeImage,
             labels: this.labels,
-            networks: [{ network: this.network }],
+            networks: this.networks.map((network) => ({ network })),
             mounts: [{ volume: this.volume, target: "/etc/plumbline-edge" }],
             tmpfs: { "/run/haproxy": "size=1m,uid=10006,gid=10006,mode=0750" },
-            ports: [...ports, probeListenerPort].map((target) => ({ target, published: 0, hostIp: "127.0.0.1" })),
+            ports: [...ports].map((target) => ({ target, published: 0, hostIp: "127.0.0.1" })),
             readOnlyRoot: true,
             init: true,
             capDrop: ["ALL"],
@@ -107,28 +129,33 @@ export class Stage {
     }
 
     /** Creates a service, started unless told otherwise; its answers carry `body`, as in `,"status":"ok"`. */
-    async service(name: string, port: number, options: { start?: boolean; body?: string } = {}): Promise<Service> {
-        const service = await this.create(name, {
-            image: edgeImage,
-            entrypoint: ["haproxy", "-W", "-f", "/tmp/service.cfg"],
-        });
+    async service(name: string, port: number, options: ServiceOptions = {}): Promise<Service> {
+        const create = { image: edgeImage, entrypoint: ["haproxy", "-W", "-f", "/tmp/service.cfg"] };
+        const service = await this.create(name, create, options.networks);
         const content = sayingWhoItIs(name, port, options.body ?? "");
         await this.engine.putFiles(service.id, "/tmp", [{ name: "service.cfg", content }]);
         if (options.start !== false) await this.engine.start(service.id);
         return service;
     }
 
-    /** Creates any container on the stage's network. */
-    async create(name: string, options: CreateOptions): Promise<Service> {
+    /** Creates any container on the stage's first network, or on those of these keys. */
+    async create(name: string, options: CreateOptions, networks?: readonly string[]): Promise<Service> {
+        const names = networks?.map((key) => this.networkOf(key)) ?? this.networks.slice(0, 1);
         const container = `${name}-${this.mark}`;
         const id = await this.engine.create({
             ...options,
             name: container,
             labels: this.labels,
-            networks: [{ network: this.network }],
+            networks: names.map((network) => ({ network })),
         });
         this.containers.push(id);
         return { id, container };
+    }
+
+    /** How often a service has seen a path. */
+    async timesAsked(service: Service, path: string): Promise<number> {
+        const lines = await this.engine.logs(service.id);
+        return lines.filter(({ line }) => line.includes(` ${path} `)).length;
     }
 
     /** The host port of a port of the edge. */
@@ -151,11 +178,23 @@ export class Stage {
         return { host: "127.0.0.1", port: await this.hostPort(probeListenerPort), role, service, servicePort };
     }
 
+    private async createInternalNetwork(network: string): Promise<void> {
+        await new Docker().createNetwork({ Name: network, Labels: this.labels, Internal: true });
+    }
+
     async close(): Promise<void> {
         for (const id of this.containers) await this.engine.remove(id);
-        await this.engine.removeNetwork(this.network);
+        for (const network of this.networks) await this.engine.removeNetwork(network);
         await this.engine.removeVolume(this.volume);
     }
+}
+
+export interface ServiceOptions {
+    /** @default true */
+    readonly start?: boolean;
+    readonly body?: string;
+    /** Keys of its networks. @default the first one */
+    readonly networks?: readonly string[];
 }
 
 export interface Service {

@@ -143,6 +143,29 @@ describe("networks and images", () => {
     });
 });
 
+describe("the networks of a container", () => {
+    test("are joined and left, said once or twice, and each tells its addresses", async () => {
+        const [one, two] = [`engine-test-${mark}-one`, `engine-test-${mark}-two`];
+        await engine.createNetwork(one, labels);
+        await engine.createNetwork(two, labels);
+        const id = await create({ networks: [{ network: one }] });
+        const joined = async () => Object.keys((await engine.inspect(id))?.addresses ?? {}).sort();
+        await engine.connect(id, two, ["other"]);
+        await engine.connect(id, two, ["other"]);
+        expect(await joined()).toEqual([one, two]);
+        const { raw } = (await engine.inspect(id)) ?? {};
+        expect(raw?.NetworkSettings.Networks[two]?.Aliases).toContain("other");
+        await engine.disconnect(id, two);
+        await engine.disconnect(id, two);
+        expect(await joined()).toEqual([one]);
+        const { subnets, gateways } = (await engine.network(two)) ?? {};
+        expect(subnets).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+\.\d+\/\d+$/)]);
+        expect(gateways).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)]);
+        await engine.remove(id);
+        for (const network of [one, two]) await engine.removeNetwork(network);
+    });
+});
+
 describe("the connection", () => {
     const proxies: Server[] = [];
     const clients: Socket[] = [];

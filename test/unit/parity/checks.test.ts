@@ -1,6 +1,6 @@
 /** The pure comparison: what a real engine cannot easily be brought to say, and what the comparison does not know. */
 import { describe, expect, test } from "@jest/globals";
-import type { ServiceSpec } from "../../../release/types.ts";
+import type { Listener, ServiceSpec } from "../../../release/types.ts";
 import { compareContainer } from "../../../validation/checks/parity.ts";
 import { resolveUser } from "../../../validation/checks/parity-process.ts";
 import type { Subject } from "../../../validation/checks/parity-property.ts";
@@ -260,4 +260,30 @@ test("values of the environment are never in a finding [R30]", () => {
         "environment.TOKEN",
         "environment.PLUMBLINE_REVISION",
     ]);
+});
+
+describe("two services that are published from one container port", () => {
+    const published = { target: 8000, published: 9000, hostIp: "127.0.0.1" };
+    const service = sampleService("api", "request", [], { spec: { ...emptySpec }, ports: [published] });
+    const listener: Listener = {
+        service: "api",
+        port: 8000,
+        protocol: "http",
+        kind: "request",
+        published: { hostIp: "127.0.0.1", port: 9000, inside: 20_000 },
+    };
+    const edgeWith = (port: number) => {
+        const host = { PortBindings: { [`${port}/tcp`]: [{ HostIp: "127.0.0.1", HostPort: "9000" }] } };
+        const edge = sampleContainer({ host });
+        edge.NetworkSettings.Networks = { sample_network: { Aliases: ["api"] } };
+        return known(edge);
+    };
+
+    test("are looked for at their own ports inside the edge [R30]", () => {
+        expect(problems({ service, listeners: [listener], edge: edgeWith(20_000) })).toEqual([]);
+        expect(problems({ service, listeners: [listener], edge: edgeWith(8000) })).toMatchObject([
+            { property: "ports.8000", expected: "127.0.0.1:9000", actual: "not published" },
+        ]);
+        expect(problems({ service, listeners: [], edge: edgeWith(8000) })).toEqual([]);
+    });
 });

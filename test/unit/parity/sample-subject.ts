@@ -89,6 +89,7 @@ export function sampleSubject(change: Partial<Subject> = {}): Subject {
         }),
         engine: known({ logDriver: "json-file", runtime: "runc", cgroupVersion: "1", seccomp: true }),
         edge: known(edge),
+        listeners: [],
         files: {},
         secrets: {},
         digest: (value) => `d${value.length}`,

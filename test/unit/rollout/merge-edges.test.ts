@@ -1,7 +1,7 @@
 /** The edge while one release follows another: what only the old one had is served until the end. */
 import { describe, expect, test } from "@jest/globals";
 import type { EdgeRelease, Gateway, Listener } from "../../../release/types.ts";
-import { mergeEdges } from "../../../rollout/steps/edge.ts";
+import { mergeEdges, withoutOld } from "../../../rollout/steps/merge-edges.ts";
 import { sampleRelease } from "./sample-release.ts";
 
 const listener = (service: string, port: number): Listener => ({ service, port, protocol: "tcp", kind: "request" });
@@ -49,5 +49,43 @@ describe("two edges as one", () => {
         expect(mergeEdges(wanted, edgeOf([listener("api", 8000)], [], "old")).listeners).toEqual([
             listener("api", 8001),
         ]);
+    });
+});
+
+describe("two edges on several networks", () => {
+    const on = (edge: EdgeRelease, ...names: string[]): EdgeRelease => ({
+        ...edge,
+        networks: names.map((network) => ({ network, aliases: [network] })),
+    });
+    const of = (service: string, port: number, ...networks: string[]): Listener => ({
+        ...listener(service, port),
+        networks,
+    });
+
+    test("stay on the networks of the old one, where its services are reached as before", () => {
+        const old = on(edgeOf([listener("api", 8000), listener("mailer", 2525)], [], "old"), "one");
+        const merged = mergeEdges(on(edgeOf([listener("api", 8000)]), "two"), old);
+        expect(merged.networks.map(({ network }) => network)).toEqual(["two", "one"]);
+        expect(merged.listeners).toEqual([listener("api", 8000), of("mailer", 2525, "one")]);
+    });
+
+    test("let whoever called a service before the change call it until the end", () => {
+        const old = on(edgeOf([of("api", 8000, "one"), listener("db", 5432)], [], "old"), "one", "two");
+        const wanted = on(edgeOf([of("api", 8000, "two"), of("db", 5432, "two")]), "one", "two");
+        expect(mergeEdges(wanted, old).listeners).toEqual([listener("api", 8000), listener("db", 5432)]);
+        expect(withoutOld(wanted, old)).toEqual(wanted);
+    });
+
+    test("but not at a port that another service has there now, or speaks otherwise", () => {
+        const old = on(edgeOf([of("api", 80, "one", "two"), of("gone", 81, "one", "two")], [], "old"), "one", "two");
+        const web: Listener = { ...of("web", 81, "two"), protocol: "http" };
+        const wanted = on(edgeOf([of("api", 80, "one"), of("db", 80, "two"), web]), "one", "two");
+        expect(mergeEdges(wanted, old).listeners).toEqual(wanted.listeners);
+    });
+
+    test("and without the old one nobody is served on a network that is only its", () => {
+        const old = on(edgeOf([listener("api", 8000)], [], "old"), "one");
+        const own = withoutOld(on(edgeOf([listener("api", 8000)]), "two"), old);
+        expect(own.listeners).toEqual([of("api", 8000, "two")]);
     });
 });

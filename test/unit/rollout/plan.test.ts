@@ -263,3 +263,15 @@ describe("a release that changes something", () => {
             expect([name, precedes(name, "hand over worker")]).toEqual([name, true]);
     });
 });
+
+describe("networks that are left behind", () => {
+    test("are left by the edge last of all, and only where there are any", () => {
+        const release = sampleRelease();
+        const other = [{ network: "other_network", aliases: ["api"] }];
+        const moved = { ...release, edge: { ...release.edge, networks: [...release.edge.networks, ...other] } };
+        const { names, besides } = plan({ api: "replace" }, { previous: moved });
+        expect(names.at(-1)).toBe("edge off the networks of before");
+        expect(besides("edge off the networks of before")).toEqual([]);
+        expect(plan({ api: "replace" }, { previous: release }).names).not.toContain("edge off the networks of before");
+    });
+});

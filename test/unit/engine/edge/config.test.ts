@@ -77,9 +77,23 @@ describe("what one edge cannot tell apart", () => {
         expect(refused({ listeners: [listener("one", 19_000, "request", "http")] })).toThrow("probe listener");
     });
 
-    test("several networks are refused by name", () => {
+    test("a port in HTTP on one network and not on the other is refused", () => {
         const networks = ["front", "back"].map((network) => ({ network, aliases: [] }));
-        expect(refused({ networks })).toThrow("several networks (front, back)");
+        const listeners = [
+            { ...listener("one", 80, "request", "http"), networks: ["front"] },
+            { ...listener("two", 80, "request", "tcp"), networks: ["back"] },
+        ];
+        const ranges = {
+            front: { subnets: ["10.1.0.0/16"], gateways: [] },
+            back: { subnets: ["10.2.0.0/16"], gateways: [] },
+        };
+        const render = () => renderEdgeConfig({ ...edge, networks, listeners }, {}, defaultEdgePolicy, ranges);
+        expect(render).toThrow("Port 80 is used by service one and by service two");
+    });
+
+    test("several networks whose addresses nobody gives are an error of the program", () => {
+        const networks = ["front", "back"].map((network) => ({ network, aliases: [] }));
+        expect(refused({ networks })).toThrow("addresses of network front are not known");
     });
 
     test.each([

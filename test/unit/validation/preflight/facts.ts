@@ -27,7 +27,16 @@ export function ownContainer(service: string, revision: string, change: Partial<
 }
 
 export function network(change: Partial<NetworkFacts> = {}): NetworkFacts {
-    return { id: "n1", name: "sample_network", labels: own, driver: "bridge", internal: false, ...change };
+    const addresses = { subnets: ["172.18.0.0/16"], gateways: ["172.18.0.1"] };
+    return {
+        id: "n1",
+        name: "sample_network",
+        labels: own,
+        driver: "bridge",
+        internal: false,
+        ...addresses,
+        ...change,
+    };
 }
 
 export function volume(change: Partial<VolumeFacts> = {}): VolumeFacts {
