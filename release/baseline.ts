@@ -42,6 +42,8 @@ export interface BaselineService {
     readonly dependsOn: readonly Dependency[];
     readonly ports: readonly BaselinePort[];
     readonly expose: readonly number[];
+    /** Compose's `deploy.replicas`, or `scale`. */
+    readonly replicas: number;
     readonly extension: ServiceExtension;
 }
 
@@ -160,6 +162,7 @@ function serviceOf(name: string, service: ComposeService, origin: FileOrigin, so
             }))
             .sort((a, b) => a.target - b.target || a.published - b.published),
         expose: [...new Set(service.expose.flat())].sort((a, b) => a - b),
+        replicas: service.deploy?.replicas ?? service.scale ?? 1,
         extension: service["x-plumbline"],
     };
 }

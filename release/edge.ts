@@ -27,7 +27,8 @@ export function freezeEdge(
         .sort((a, b) => compareText(a.name, b.name));
     const listeners = baseline.services.flatMap((service) => {
         const frozen = services.find(({ name }) => name === service.name);
-        return frozen === undefined ? [] : listenersOf(service, frozen, gateways);
+        // A job ends: nobody is asked anything by it.
+        return frozen === undefined || frozen.kind === "job" ? [] : listenersOf(service, frozen, gateways);
     });
     refuseSharedAddresses(baseline, listeners);
     const networks = namesByNetwork(baseline.services);
@@ -73,6 +74,7 @@ function listenersOf(service: BaselineService, frozen: ServiceRelease, gateways:
                 port,
                 protocol: httpPorts.has(port) ? "http" : "tcp",
                 kind: frozen.kind,
+                ...(service.replicas === 1 ? {} : { replicas: service.replicas }),
                 ...(published === undefined
                     ? {}
                     : { published: { hostIp: published.hostIp, port: published.published } }),

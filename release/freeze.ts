@@ -3,7 +3,9 @@ import type { Baseline, BaselineService } from "./baseline.ts";
 import { freezeEdge } from "./edge.ts";
 import { PlumblineError } from "./errors.ts";
 import { type DependencyGraph, startOrder } from "./graph.ts";
+import { kindOf, refuseImpossibleKinds } from "./kind.ts";
 import { readFiles } from "./read-files.ts";
+import { replicaName } from "./replicas.ts";
 import { hashOf } from "./revision.ts";
 import { placeholdersIn, secretVersions } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
@@ -11,14 +13,12 @@ import { sourceDigest } from "./source-digest.ts";
 import { didYouMean } from "./suggest.ts";
 import type {
     BuiltImage,
-    Dependency,
     HealthPolicy,
     NetworkPolicy,
     Probe,
     Release,
     RolloutPolicy,
     ServiceImage,
-    ServiceKind,
     ServiceRelease,
     ServiceSpec,
     SupabaseRelease,
@@ -39,13 +39,16 @@ export async function freezeRelease(
     options: { readonly allowMissingSecrets: boolean } = { allowMissingSecrets: false },
 ): Promise<Release> {
     const order = startOrder(graphOf(baseline.services));
+    refuseImpossibleKinds(baseline);
     refuseContradictions(baseline, settings, options);
     const { secrets, gateways, smoke, supabase } = baseline.extension;
     const versions = secretVersions(secrets, settings.secrets, settings.stack, settings.credentialsVersion);
     const frozen = await Promise.all(
         baseline.services.map((service) => freezeService(service, baseline, settings, versions, projectDir)),
     );
-    const services = frozen.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+    const services = frozen
+        .sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+        .flatMap((service) => replicasOf(service, baseline.services));
     const edgeImage = await builtImage(projectDir, "edge", {
         context: edgeContext,
         dockerfile: `${edgeContext}/Dockerfile`,
@@ -86,7 +89,7 @@ async function freezeService(
         Object.fromEntries(placeholdersIn(value).map((name) => [name, versions[name] ?? ""]));
     return {
         name: service.name,
-        kind: extension.kind ?? kindOf(service, baseline.services),
+        kind: kindOf(service, baseline.services),
         // What the container is made of, and nothing else: a changed probe or deadline starts no container anew.
         revision: hashOf({ image, spec, secretVersions: used(spec) }, 8),
         image,
@@ -104,6 +107,19 @@ async function freezeService(
     };
 }
 
+/** One entry for each replica. Who depends on a service depends on all of them. */
+function replicasOf(service: ServiceRelease, all: readonly BaselineService[]): ServiceRelease[] {
+    const countOf = (name: string) => all.find((other) => other.name === name)?.replicas ?? 1;
+    const names = (name: string) => Array.from({ length: countOf(name) }, (_, index) => replicaName(name, index + 1));
+    const dependsOn = service.dependsOn.flatMap((dependency) =>
+        names(dependency.service).map((entry) => ({ ...dependency, service: entry })),
+    );
+    const { buckets: _ofTheFirst, ...replica } = service;
+    return names(service.name).map((name, index) =>
+        index === 0 ? { ...service, dependsOn } : { ...replica, name, replicaOf: service.name, dependsOn },
+    );
+}
+
 async function imageOf(service: BaselineService, settings: Settings, projectDir: string): Promise<ServiceImage> {
     const reference = settings.images[service.name];
     if (reference !== undefined) return { kind: "pulled", reference };
@@ -119,16 +135,6 @@ async function builtImage(
     const digest = await sourceDigest(projectDir, name, source);
     const reference = `plumbline/${name.toLowerCase()}:${digest.slice(0, 12)}`;
     return { kind: "built", reference, sourceDigest: digest, ...source };
-}
-
-/** How a service changes where the baseline does not say it: from what it owns, offers and is waited for. */
-export function kindOf(service: BaselineService, all: readonly BaselineService[]): ServiceKind {
-    const awaited = (dependency: Dependency) =>
-        dependency.service === service.name && dependency.condition === "service_completed_successfully";
-    if (service.spec.restart === "no" && all.some((other) => other.dependsOn.some(awaited))) return "job";
-    if (service.spec.mounts.some((mount) => mount.type === "volume")) return "stateful";
-    if (service.ports.length > 0 || service.expose.length > 0) return "request";
-    return "consumer";
 }
 
 /** A connection to the first port; a service without ports is proven by its healthcheck alone. */

@@ -1,4 +1,5 @@
 /** The edge's own steps: it runs, with a configuration that serves both releases until the new one is committed to. */
+import { isDeepStrictEqual } from "node:util";
 import { renderEdgeConfig } from "../../engine/edge/config.ts";
 import { EdgeControl } from "../../engine/edge/edge.ts";
 import type { EdgeRelease, Release } from "../../release/types.ts";
@@ -70,17 +71,22 @@ export function trimEdgeStep(context: RolloutContext, previous: Release | undefi
         name: "edge without what was removed",
         service: "edge",
         after,
-        done: async () => mergeEdges(release.edge, previous?.edge).listeners.length === release.edge.listeners.length,
+        done: async () => isDeepStrictEqual(mergeEdges(release.edge, previous?.edge), release.edge),
         apply: () => apply(release.edge),
         undo: () => apply(mergeEdges(release.edge, previous?.edge)),
     };
 }
 
-/** The new edge, and of the old one the listeners and gateways whose ports nobody has taken. Pure. */
+/** The new edge, and of the old one the listeners whose ports nobody has taken, with all replicas of either. Pure. */
 export function mergeEdges(wanted: EdgeRelease, old: EdgeRelease | undefined): EdgeRelease {
     if (old === undefined) return wanted;
     const ports = new Set([...wanted.listeners, ...wanted.gateways].map(({ port }) => port));
     const services = new Set(wanted.listeners.map(({ service }) => service));
     const listeners = old.listeners.filter(({ service, port }) => !services.has(service) && !ports.has(port));
-    return { ...wanted, listeners: [...wanted.listeners, ...listeners] };
+    const before = new Map(old.listeners.map(({ service, replicas = 1 }) => [service, replicas]));
+    const withReplicas = wanted.listeners.map((listener) => {
+        const replicas = Math.max(listener.replicas ?? 1, before.get(listener.service) ?? 1);
+        return replicas === 1 ? listener : { ...listener, replicas };
+    });
+    return { ...wanted, listeners: [...withReplicas, ...listeners] };
 }

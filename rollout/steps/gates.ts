@@ -1,6 +1,7 @@
 /** The gates that a container has to pass before it takes over: what it may do, and how fast it answers (R50). */
 import type { ContainerFacts } from "../../engine/docker.ts";
 import { PlumblineError } from "../../release/errors.ts";
+import { baselineName } from "../../release/replicas.ts";
 import { substituteDeep } from "../../release/secrets.ts";
 import type { Release, ServiceRelease } from "../../release/types.ts";
 import { tooSlow } from "../../validation/checks/performance.ts";
@@ -16,7 +17,7 @@ export const securityGate = "security gate";
  * Before anything is touched: no container that follows another may do more than that one, and no port may be open to more
  * machines than before.
  *
- * @param replaced services that follow a running container, with that container
+ * @param replaced services that follow a container, with that container
  */
 export function securityStep(
     context: RolloutContext,
@@ -31,7 +32,7 @@ export function securityStep(
         done: async () => false,
         async apply() {
             for (const { service, previous: container } of replaced) {
-                if (accepted.has(service.name)) continue;
+                if (accepted.has(baselineName(service))) continue;
                 const before = powersOf(await factsOf(context, container));
                 const worse = weakenings(
                     before,

@@ -8,7 +8,7 @@ import { z } from "zod";
 export const findingResults = ["same", "intended", "drift", "inconclusive"] as const;
 
 export const findingSchema = z.strictObject({
-    /** The service of the compose file, or `edge`. */
+    /** The service of the compose file, one of its replicas as in `web-2`, or `edge`. */
     service: z.string().min(1),
     /** Key path below the service in compose's terms, as in `healthcheck.interval`; `(process)` marks a process's own evidence. */
     property: z.string().min(1),

@@ -104,9 +104,11 @@ export async function comparePlacement(
             const found = evidence[index];
             return found === undefined ? [] : judge(service, found);
         }),
-        ...compareEdge(release, edgeEvidence, committed("edge")).map((outcome) => findingOf("edge", outcome, wording)),
+        ...compareEdge(release, edgeEvidence, committed("edge")).map((outcome) =>
+            findingOf({ name: "edge" }, outcome, wording),
+        ),
         ...strangersAmong(strangers, release, options.previousMayRun ?? false).map(([service, outcome]) =>
-            findingOf(service, outcome, wording),
+            findingOf(release.services.find(({ name }) => name === service) ?? { name: service }, outcome, wording),
         ),
     ];
     return { findings, summary: summarize(findings) };
@@ -131,11 +133,11 @@ function presentContainer({ container }: ContainerEvidence, missing: string): Fa
 function absence(service: ServiceRelease, found: ContainerEvidence, wording: Wording): Finding[] | undefined {
     const path = ["(container)"];
     const { container } = found;
-    if (!container.known) return [findingOf(service.name, open(path, container.reason), wording)];
+    if (!container.known) return [findingOf(service, open(path, container.reason), wording)];
     if (container.value !== undefined) return undefined;
     return [
         findingOf(
-            service.name,
+            service,
             drift(path, "a container", "missing", "Deploy again (npm run deploy): the container is then made."),
             wording,
         ),
