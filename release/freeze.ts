@@ -19,6 +19,7 @@ import type {
     Release,
     RolloutPolicy,
     ServiceImage,
+    ServiceKind,
     ServiceRelease,
     ServiceSpec,
     SupabaseRelease,
@@ -84,12 +85,13 @@ async function freezeService(
     const spec = { ...service.spec, files: await readFiles(projectDir, service.name, service.files) };
     const image = await imageOf(service, settings, projectDir);
     const probes = extension.probes ?? defaultProbes(service);
+    const kind = kindOf(service, baseline.services);
     const { buckets } = extension;
     const used = (value: unknown) =>
         Object.fromEntries(placeholdersIn(value).map((name) => [name, versions[name] ?? ""]));
     return {
         name: service.name,
-        kind: kindOf(service, baseline.services),
+        kind,
         // What the container is made of, and nothing else: a changed probe or deadline starts no container anew.
         revision: hashOf({ image, spec, secretVersions: used(spec) }, 8),
         image,
@@ -103,7 +105,7 @@ async function freezeService(
         probes,
         ...(buckets === undefined ? {} : { buckets }),
         secretVersions: used({ spec, probes, buckets }),
-        startDeadlineMs: startDeadline(service.name, spec, settings),
+        startDeadlineMs: startDeadline(service.name, spec, settings, kind),
     };
 }
 
@@ -147,10 +149,16 @@ function defaultProbes(service: BaselineService): Probe[] {
  * Longest time from start to ready, in milliseconds (F9). The engine calls a container `unhealthy` after the start
  * period and `retries` failed checks, each of them at most interval plus time-out; one more round is granted, since the
  * first check may begin an interval late. Never less than the initial delay (R32). Without a healthcheck only the
- * probes judge: the initial delay and their retries with backoff. `startTimeoutSeconds` of the stack overrides it.
+ * probes judge: the initial delay and their retries with backoff. `startTimeoutSeconds` of the stack overrides it. A job
+ * has its own: until it ends.
  */
-export function startDeadline(name: string, spec: Pick<ServiceSpec, "healthcheck">, settings: Settings): number {
-    const override = settings.startTimeoutSeconds[name];
+export function startDeadline(
+    name: string,
+    spec: Pick<ServiceSpec, "healthcheck">,
+    settings: Settings,
+    kind: ServiceKind,
+): number {
+    const override = settings.startTimeoutSeconds[name] ?? (kind === "job" ? settings.jobTimeoutSeconds : undefined);
     if (override !== undefined) return Math.round(override * 1000);
     const { initialDelayMs, retries, intervalMs, backoffFactor } = healthPolicy(settings);
     const check = spec.healthcheck;

@@ -154,7 +154,15 @@ async function awaitState(
         if (performance.now() > deadline) {
             const seconds = Math.round(service.startDeadlineMs / 1000);
             const state = facts.health === "none" || service.kind === "job" ? facts.state : facts.health;
-            throw await failureWithLogs(context, service, "startup", `was still ${state} ${seconds} s after its start`);
+            throw await failureWithLogs(
+                context,
+                service,
+                "startup",
+                `was still ${state} ${seconds} s after its start`,
+                {
+                    remedy: `correct ${service.name}, or give it longer under plumbline:startTimeoutSeconds,`,
+                },
+            );
         }
         await sleep(lookEveryMs, signal);
     }
@@ -162,7 +170,8 @@ async function awaitState(
 
 async function assertNoTrouble(context: RolloutContext, service: ServiceRelease, facts: ContainerFacts): Promise<void> {
     const trouble = troubleOf(facts, service.kind);
-    if (trouble !== undefined) throw await failureWithLogs(context, service, "startup", trouble, facts.healthOutput);
+    if (trouble !== undefined)
+        throw await failureWithLogs(context, service, "startup", trouble, { healthOutput: facts.healthOutput });
 }
 
 /** The service's declared container as it is now. @throws PlumblineError when it is gone */
@@ -185,12 +194,13 @@ export async function failureWithLogs(
     service: ServiceRelease,
     category: "startup" | "health",
     what: string,
-    healthOutput = "",
+    more: { readonly healthOutput?: string; readonly remedy?: string } = {},
 ): Promise<PlumblineError> {
+    const { healthOutput = "", remedy = `correct ${service.name}` } = more;
     const lastLines = await context.logs.lastLines(containerOf(context, service.name).name);
     const said = healthOutput === "" ? "" : `\n  Its healthcheck said: ${healthOutput}`;
     return new PlumblineError(category, `${service.name} ${what}.${said}\n  Its last log lines:\n${lastLines}`, {
         service: service.name,
-        remedy: `correct ${service.name} and deploy again; its whole start-up log is in the evidence folder`,
+        remedy: `${remedy} and deploy again; its whole start-up log is in the evidence folder`,
     });
 }

@@ -47,10 +47,14 @@ describe("the kind of a service that says none", () => {
 });
 
 describe("the start deadline", () => {
-    const deadline = (healthcheck: Tree | undefined, raw: Record<string, string> = {}) => {
+    const deadline = (
+        healthcheck: Tree | undefined,
+        raw: Record<string, string> = {},
+        kind: "request" | "job" = "request",
+    ) => {
         const [it] = baselineOf({ web: service(healthcheck === undefined ? {} : { healthcheck }) }).services;
         if (it === undefined) throw new Error("no service");
-        return startDeadline("web", it.spec, parseSettings("local", raw));
+        return startDeadline("web", it.spec, parseSettings("local", raw), kind);
     };
 
     test("is never shorter than what the healthcheck itself allows, nor than the initial delay [R32]", () => {
@@ -63,6 +67,13 @@ describe("the start deadline", () => {
     test("covers the probes' retries with backoff where there is no healthcheck [R32]", () => {
         expect(deadline(undefined)).toBe(10_000 + 5000 + 10_000 + 20_000);
         expect(deadline({ disable: true })).toBe(45_000);
+    });
+
+    test("of a job is one of its own: until it ends", () => {
+        const check = { test: ["CMD", "x"] };
+        expect(deadline(check, {}, "job")).toBe(600_000);
+        expect(deadline(undefined, { jobTimeoutSeconds: "30" }, "job")).toBe(30_000);
+        expect(deadline(undefined, { startTimeoutSeconds: '{"web":90}' }, "job")).toBe(90_000);
     });
 
     test("can be set for a service [R20]", () => {
