@@ -1,6 +1,7 @@
 /** What the engine runs of a stack, judged against what the stack records. The judging is pure. */
 
-import type { Engine } from "../engine/docker.ts";
+import type { ContainerState, Engine } from "../engine/docker.ts";
+import { standsAsCommitted } from "../rollout/finished-jobs.ts";
 import type { Recorded, RecordedService } from "./recorded.ts";
 
 /** One container of a service as the engine sees it. */
@@ -9,7 +10,8 @@ export interface ObservedContainer {
     readonly name: string;
     readonly revision: string;
     readonly imageId: string;
-    readonly state: string;
+    readonly state: ContainerState;
+    readonly exitCode: number;
     /** `none` where the image has no healthcheck. */
     readonly health: string;
 }
@@ -38,6 +40,7 @@ export async function observe(engine: Engine, project: string): Promise<Observed
             revision: fact.labels["plumbline.revision"] ?? "",
             imageId: fact.imageId,
             state: fact.state,
+            exitCode: fact.exitCode,
             health: fact.health,
         }));
 }
@@ -61,6 +64,7 @@ export function judgeStatus(
 
 function judgeService(service: RecordedService, observed: readonly ObservedContainer[]): ServiceStatus {
     const own = observed.filter((container) => container.service === service.name);
+    if (service.kind === "job") return judgeJob(service, own);
     const running = own.filter((container) => container.state === "running");
     const active = running.find((container) => container.revision === service.revision);
     const shown = active ?? running[0] ?? own.find((container) => container.revision === service.revision) ?? own[0];
@@ -79,6 +83,27 @@ function judgeService(service: RecordedService, observed: readonly ObservedConta
         health: shown?.health ?? "none",
         revision: shown?.revision ?? "none",
         addresses: service.addresses,
+        deviations,
+    };
+}
+
+/** A job has ended with 0, or was not started, since it had run for a release before. */
+function judgeJob(service: RecordedService, own: readonly ObservedContainer[]): ServiceStatus {
+    const done = own.find((container) => container.revision === service.revision);
+    const deviations: string[] = [];
+    if (done === undefined) deviations.push(`revision ${service.revision} is missing`);
+    else if (!standsAsCommitted(done)) deviations.push(`is ${done.state}, with exit code ${done.exitCode}`);
+    for (const other of own) {
+        if (other !== done && other.state === "running") {
+            deviations.push(`${other.name} runs, in revision ${other.revision}`);
+        }
+    }
+    return {
+        name: service.name,
+        state: done?.state ?? "missing",
+        health: "none",
+        revision: done?.revision ?? "none",
+        addresses: [],
         deviations,
     };
 }

@@ -18,7 +18,7 @@ export interface Recorded {
     readonly services: readonly RecordedService[];
 }
 
-export type RecordedService = Pick<ServiceOutcome, "name" | "revision" | "imageId" | "addresses">;
+export type RecordedService = Pick<ServiceOutcome, "name" | "kind" | "revision" | "imageId" | "addresses">;
 
 /** The rollout's outcome in a stack's outputs; null where there is none yet. */
 export function summaryOf(outputs: OutputMap): RolloutOutcome | null {
@@ -50,8 +50,9 @@ export async function recordOf(
         transaction: last.transaction,
         release: last.release,
         evidence: null,
-        services: release.services.map(({ name, revision, ports }) => ({
+        services: release.services.map(({ name, kind, revision, ports }) => ({
             name,
+            kind,
             revision,
             imageId: last.images[name] ?? "",
             addresses: publishedAddresses(ports),

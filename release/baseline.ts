@@ -47,6 +47,8 @@ export interface BaselineService {
     readonly dependsOn: readonly Dependency[];
     readonly ports: readonly BaselinePort[];
     readonly expose: readonly number[];
+    /** Compose's `deploy.replicas`, or `scale`. */
+    readonly replicas: number;
     readonly extension: ServiceExtension;
     /** Platform that the file asks for, as `linux/amd64`. */
     readonly platform?: string;
@@ -198,6 +200,7 @@ function serviceOf(name: string, service: ComposeService, origin: FileOrigin, so
             }))
             .sort((a, b) => a.target - b.target || a.published - b.published),
         expose: [...new Set(service.expose.flat())].sort((a, b) => a - b),
+        replicas: service.deploy?.replicas ?? service.scale ?? 1,
         extension: service["x-plumbline"],
         ...(platform === undefined ? {} : { platform }),
     };

@@ -128,10 +128,10 @@ const secretFile = z.strictObject({
     external: notExternal(secretRemedy),
 });
 
-const one = z.literal(1, { error: "more than one replica is not supported yet" });
+const replicas = z.int().min(1, { error: "runs no container of it: leave the service out, or give it a profile" });
 
 const deploy = z.strictObject({
-    replicas: one.optional(),
+    replicas: replicas.optional(),
     resources: z
         .strictObject({
             limits: z
@@ -225,7 +225,7 @@ export const composeService = z.strictObject({
         )
         .default([]),
     ports: z.array(port).default([]),
-    scale: one.optional(),
+    scale: replicas.optional(),
     deploy: deploy.optional(),
     "x-plumbline": serviceExtension.prefault({}),
 });

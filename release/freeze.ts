@@ -4,7 +4,9 @@ import { freezeEdge, ownNetwork } from "./edge.ts";
 import { PlumblineError } from "./errors.ts";
 import { exposedPorts } from "./exposed-ports.ts";
 import { type DependencyGraph, startOrder } from "./graph.ts";
+import { kindOf, refuseImpossibleKinds } from "./kind.ts";
 import { readFiles } from "./read-files.ts";
+import { replicaName } from "./replicas.ts";
 import { hashOf } from "./revision.ts";
 import { placeholdersIn, secretVersions } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
@@ -12,7 +14,6 @@ import { sourceDigest } from "./source-digest.ts";
 import { didYouMean } from "./suggest.ts";
 import type {
     BuiltImage,
-    Dependency,
     HealthPolicy,
     NetworkPolicy,
     Probe,
@@ -40,13 +41,16 @@ export async function freezeRelease(
     options: { readonly allowMissingSecrets: boolean } = { allowMissingSecrets: false },
 ): Promise<Release> {
     const order = startOrder(graphOf(baseline.services));
+    refuseImpossibleKinds(baseline);
     refuseContradictions(baseline, settings, options);
     const { secrets, gateways, smoke, supabase } = baseline.extension;
     const versions = secretVersions(secrets, settings.secrets, settings.stack, settings.credentialsVersion);
     const frozen = await Promise.all(
         baseline.services.map((service) => freezeService(service, baseline, settings, versions, projectDir)),
     );
-    const services = frozen.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+    const services = frozen
+        .sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+        .flatMap((service) => replicasOf(service, baseline.services));
     const edgeImage = await builtImage(projectDir, "edge", {
         context: edgeContext,
         dockerfile: `${edgeContext}/Dockerfile`,
@@ -82,12 +86,13 @@ async function freezeService(
     const spec = { ...service.spec, files: await readFiles(projectDir, service.name, service.files) };
     const image = await imageOf(service, settings, projectDir);
     const probes = extension.probes ?? defaultProbes(service);
+    const kind = kindOf(service, baseline.services);
     const { buckets } = extension;
     const used = (value: unknown) =>
         Object.fromEntries(placeholdersIn(value).map((name) => [name, versions[name] ?? ""]));
     return {
         name: service.name,
-        kind: extension.kind ?? kindOf(service, baseline.services),
+        kind,
         // What the container is made of, and nothing else: a changed probe or deadline starts no container anew.
         revision: hashOf({ image, spec, secretVersions: used(spec) }, 8),
         image,
@@ -101,7 +106,7 @@ async function freezeService(
         probes,
         ...(buckets === undefined ? {} : { buckets }),
         secretVersions: used({ spec, probes, buckets }),
-        startDeadlineMs: startDeadline(service.name, spec, settings),
+        startDeadlineMs: startDeadline(service.name, spec, settings, kind),
     };
 }
 
@@ -114,6 +119,19 @@ async function exposedBy(
         async ({ name, image }) => [name, image.kind === "built" ? await exposedPorts(projectDir, image) : []] as const,
     );
     return new Map(await Promise.all(ports));
+}
+
+/** One entry for each replica. Who depends on a service depends on all of them. */
+function replicasOf(service: ServiceRelease, all: readonly BaselineService[]): ServiceRelease[] {
+    const countOf = (name: string) => all.find((other) => other.name === name)?.replicas ?? 1;
+    const names = (name: string) => Array.from({ length: countOf(name) }, (_, index) => replicaName(name, index + 1));
+    const dependsOn = service.dependsOn.flatMap((dependency) =>
+        names(dependency.service).map((entry) => ({ ...dependency, service: entry })),
+    );
+    const { buckets: _ofTheFirst, ...replica } = service;
+    return names(service.name).map((name, index) =>
+        index === 0 ? { ...service, dependsOn } : { ...replica, name, replicaOf: service.name, dependsOn },
+    );
 }
 
 async function imageOf(service: BaselineService, settings: Settings, projectDir: string): Promise<ServiceImage> {
@@ -133,16 +151,6 @@ async function builtImage(
     return { kind: "built", reference, sourceDigest: digest, ...source };
 }
 
-/** How a service changes where the baseline does not say it: from what it owns, offers and is waited for. */
-export function kindOf(service: BaselineService, all: readonly BaselineService[]): ServiceKind {
-    const awaited = (dependency: Dependency) =>
-        dependency.service === service.name && dependency.condition === "service_completed_successfully";
-    if (service.spec.restart === "no" && all.some((other) => other.dependsOn.some(awaited))) return "job";
-    if (service.spec.mounts.some((mount) => mount.type === "volume")) return "stateful";
-    if (service.ports.length > 0 || service.expose.length > 0) return "request";
-    return "consumer";
-}
-
 /** A connection to the first port; a service without ports is proven by its healthcheck alone. */
 function defaultProbes(service: BaselineService): Probe[] {
     const port = service.ports[0]?.target ?? service.expose[0] ?? service.extension.ports?.[0];
@@ -153,10 +161,16 @@ function defaultProbes(service: BaselineService): Probe[] {
  * Longest time from start to ready, in milliseconds (F9). The engine calls a container `unhealthy` after the start
  * period and `retries` failed checks, each of them at most interval plus time-out; one more round is granted, since the
  * first check may begin an interval late. Never less than the initial delay (R32). Without a healthcheck only the
- * probes judge: the initial delay and their retries with backoff. `startTimeoutSeconds` of the stack overrides it.
+ * probes judge: the initial delay and their retries with backoff. `startTimeoutSeconds` of the stack overrides it. A job
+ * has its own: until it ends.
  */
-export function startDeadline(name: string, spec: Pick<ServiceSpec, "healthcheck">, settings: Settings): number {
-    const override = settings.startTimeoutSeconds[name];
+export function startDeadline(
+    name: string,
+    spec: Pick<ServiceSpec, "healthcheck">,
+    settings: Settings,
+    kind: ServiceKind,
+): number {
+    const override = settings.startTimeoutSeconds[name] ?? (kind === "job" ? settings.jobTimeoutSeconds : undefined);
     if (override !== undefined) return Math.round(override * 1000);
     const { initialDelayMs, retries, intervalMs, backoffFactor } = healthPolicy(settings);
     const check = spec.healthcheck;

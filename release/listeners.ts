@@ -24,7 +24,9 @@ export function listenersOf(
     const all = new Set(baseline.services.flatMap(networksOf));
     const every = baseline.services.flatMap((service) => {
         const frozen = services.find(({ name }) => name === service.name);
-        return frozen === undefined ? [] : claimsOf(service, frozen, gateways, exposed.get(service.name) ?? []);
+        // A job ends: nobody is asked anything by it.
+        if (frozen === undefined || frozen.kind === "job") return [];
+        return claimsOf(service, frozen, gateways, exposed.get(service.name) ?? []);
     });
     const claims = every.filter((claim) => !isLeftover(claim, every));
     refuseSharedAddresses(baseline.file, claims, gateways);
@@ -80,8 +82,8 @@ function claimsOf(
         ...(frozen.buckets === undefined ? [] : [frozen.buckets.port]),
         ...httpPorts,
     ]);
-    // Whoever names the ports knows them better than the Dockerfile. A job does not answer.
-    const known = service.extension.ports === undefined && frozen.kind !== "job" ? exposed : [];
+    // Whoever names the ports knows them better than the Dockerfile.
+    const known = service.extension.ports === undefined ? exposed : [];
     const source = frozen.image.kind === "built" ? frozen.image.sourceDigest : undefined;
     return [...new Set([...said, ...known])]
         .sort((a, b) => a - b)
@@ -92,6 +94,7 @@ function claimsOf(
                 port,
                 protocol: httpPorts.has(port) ? ("http" as const) : ("tcp" as const),
                 kind: frozen.kind,
+                ...(service.replicas === 1 ? {} : { replicas: service.replicas }),
                 ...(published === undefined
                     ? {}
                     : { published: { hostIp: published.hostIp, port: published.published } }),

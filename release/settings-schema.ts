@@ -135,8 +135,14 @@ export const settingsSchema = z.strictObject({
     startTimeoutSeconds: setting(
         z.record(z.string(), z.number().min(1).max(86_400)),
         "service: s",
-        "Longest time from start to ready, in the place of the one computed from the healthcheck.",
+        "Longest time from start to ready, in the place of the one computed from the healthcheck; of a job, to its end.",
         { every: {} },
+    ),
+    jobTimeoutSeconds: setting(
+        z.number().min(1).max(86_400),
+        "s",
+        "Longest time that a job may take, where `startTimeoutSeconds` does not name it.",
+        { every: 600 },
     ),
     health: z.strictObject({
         initialDelaySeconds: setting(

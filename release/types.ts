@@ -172,8 +172,12 @@ export interface Bucket {
     readonly allowedMimeTypes: readonly string[] | null;
 }
 
+/** One container that is to run: a service of the baseline, or one of its replicas. */
 export interface ServiceRelease {
+    /** The service's own name; of a second replica and those after it with their number, as in `web-2`. */
     readonly name: string;
+    /** The service of the baseline, where the name is not its own. */
+    readonly replicaOf?: string;
     readonly kind: ServiceKind;
     /** Eight hex digits over everything in this record but itself. */
     readonly revision: string;
@@ -205,12 +209,14 @@ export interface VolumeRelease {
     readonly labels: Readonly<Record<string, string>>;
 }
 
-/** One port of one service behind the edge. `http` is switched request by request, `tcp` connection by connection. */
+/** One port of one service of the baseline behind the edge. `http` is switched request by request, `tcp` connection by connection. */
 export interface Listener {
     readonly service: string;
     readonly port: number;
     readonly protocol: "http" | "tcp";
     readonly kind: ServiceKind;
+    /** How many containers share its connections: entries `web`, `web-2` and so on. @default 1 */
+    readonly replicas?: number;
     /** On the host. `inside`: the port of the edge's container that it leads to; absent: the listener's own. */
     readonly published?: { readonly hostIp: string; readonly port: number; readonly inside?: number };
     /** The networks whose services may reach it; absent: all that the edge is on. */

@@ -258,6 +258,14 @@ export class Ledger {
         ) as CommitRecord[];
     }
 
+    /** The commits since the stack was last taken down, the newest first: what they did still stands. */
+    async commitsSinceDestroyed(): Promise<CommitRecord[]> {
+        const all = await this.commits();
+        if (all.length === 0) return [];
+        const destroyed = await this.#read<{ readonly sequence: number }>("destroyed.json");
+        return all.filter(({ sequence }) => sequence > (destroyed?.sequence ?? 0));
+    }
+
     /**
      * A release that a transaction has named before, by its id, as the text that was recorded.
      * @throws PlumblineError `rollback` when its file is damaged

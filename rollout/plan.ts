@@ -1,5 +1,6 @@
 /** From what has to change to the list of steps: the order of a rollout, in one place (docs/how-a-rollout-works.md draws it). */
-import type { Release } from "../release/types.ts";
+import { baselineName, replicaName } from "../release/replicas.ts";
+import type { Release, ServiceRelease } from "../release/types.ts";
 import type { RolloutContext } from "./context.ts";
 import type { Change, Situation } from "./situation.ts";
 import type { Step } from "./step.ts";
@@ -10,6 +11,7 @@ import { edgeReady, edgeStep, trimEdgeStep } from "./steps/edge.ts";
 import { leaveNetworksStep } from "./steps/edge-networks.ts";
 import { loadStep, securityGate, securityStep } from "./steps/gates.ts";
 import { handOverStep } from "./steps/hand-over.ts";
+import { jobStep } from "./steps/job.ts";
 import { networksLeft } from "./steps/merge-edges.ts";
 import { removeStep } from "./steps/remove.ts";
 import { smokeStep } from "./steps/smoke.ts";
@@ -20,14 +22,19 @@ import { candidateStep, type Switched, switchStep } from "./steps/switch.ts";
  * The steps that turn what runs into the release.
  *
  * The security gate and the edge first. Then each service that changes, after what it depends on: those that do not run are
- * started, `stateful` ones handed over, `request` ones started as candidates and switched together once all of them are
- * proven. `consumer` services change after the switch. Removed services go next; then the smoke test, the bake, and the
+ * started, jobs run to their end, `stateful` ones handed over, `request` ones started as candidates and switched together
+ * once all of them are proven. `consumer` services change after the switch. Removed services go next; then the smoke test, the bake, and the
  * drain of what was switched away. Nothing follows: what is left is the commit.
  */
 export function planSteps(context: RolloutContext, situation: Situation, previous: Release | undefined): Step[] {
     const plan = new StepList();
     const replaced = situation.changes.filter((change) => change.change === "replace");
-    plan.add(securityStep(context, replaced, previous));
+    const followed = situation.changes.flatMap((change) =>
+        change.change === "run" && change.follows !== undefined
+            ? [{ service: change.service, previous: change.follows }]
+            : [],
+    );
+    plan.add(securityStep(context, [...replaced, ...followed], previous));
     plan.add(edgeStep(context, situation.previousEdges, previous, [securityGate]));
 
     const switched: Switched[] = [];
@@ -37,10 +44,13 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
         if (change.change === "start") {
             const start = plan.add(startStep(context, service, after));
             plan.reached(service.name, start, plan.add(proveStep(context, service)));
-        } else if (change.change === "replace" && service.kind === "request") {
+        } else if (change.change === "run") {
+            const run = plan.add(jobStep(context, service, after));
+            plan.reached(service.name, run, run);
+        } else if (change.change === "join" || (change.change === "replace" && service.kind === "request")) {
             const candidate = plan.add(candidateStep(context, service, after));
             plan.reached(service.name, candidate, plan.add(loadStep(context, service, [candidate])));
-            switched.push({ service, previous: change.previous });
+            switched.push({ service, previous: change.change === "replace" ? change.previous : null });
         } else if (change.change === "replace" && service.kind !== "consumer") {
             const handedOver = plan.add(handOverStep(context, service, change.previous, after));
             plan.reached(service.name, handedOver, handedOver);
@@ -50,7 +60,14 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
             plan.reached(service.name, ready, plan.add(bucketsStep(context, service, [ready])));
         }
     }
-    if (switched.length > 0) plan.add(switchStep(context, switched, plan.names()));
+    const surplus = situation.removed.filter(({ service }) => isReplicaOf(service, context.release.services));
+    const leaving = surplus.filter(({ service }) =>
+        isReplicaOf(
+            service,
+            switched.map((one) => one.service),
+        ),
+    );
+    if (switched.length > 0) plan.add(switchStep(context, switched, plan.names(), leaving));
 
     const beforeConsumers = plan.names();
     for (const change of replaced) {
@@ -59,14 +76,16 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
         const handedOver = plan.add(handOverStep(context, change.service, change.previous, after));
         plan.reached(change.service.name, handedOver, handedOver);
     }
-    for (const { service, container } of situation.removed) {
-        plan.add(removeStep(context, service, container, plan.names()));
+    for (const removed of situation.removed) {
+        plan.add(removeStep(context, { ...removed, drained: surplus.includes(removed) }, plan.names()));
     }
     plan.add(trimEdgeStep(context, previous, plan.names()));
     // What was not touched is proven too: the release is the last known good as a whole, or not at all.
     const afterChanges = plan.names();
     for (const change of situation.changes) {
-        if (change.change === "keep") plan.add(proveStep(context, change.service, afterChanges));
+        // A job that has run is no more to be asked.
+        if (change.change === "keep" && change.service.kind !== "job")
+            plan.add(proveStep(context, change.service, afterChanges));
     }
     plan.add(smokeStep(context, plan.names()));
     const changed = situation.changes.filter(({ change }) => change !== "keep").map(({ service }) => service);
@@ -86,6 +105,13 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
         plan.add(leaveNetworksStep(context, previous, plan.names()));
     }
     return plan.steps;
+}
+
+/** Whether a name that the release does not have was that of a further replica of one of these services. */
+function isReplicaOf(name: string, services: readonly ServiceRelease[]): boolean {
+    const [, ordinal] = /-(\d+)$/.exec(name) ?? [];
+    if (ordinal === undefined) return false;
+    return services.some((service) => name === replicaName(baselineName(service), Number(ordinal)));
 }
 
 /** The steps so far, and for each service the steps after which it counts as started, and as ready. */

@@ -42,6 +42,8 @@ export async function putBack(
     await assertContainersExist(context);
     await serveWithEdge(context);
     for (const service of release.services) {
+        // It has run: a job of a release that was committed is not run again.
+        if (service.kind === "job") continue;
         await mayAct();
         if (await placeService(context, service)) note(`put ${service.name} back`, service.name);
         await mayAct();
@@ -122,7 +124,6 @@ async function placeService(context: RolloutContext, service: ServiceRelease): P
     const serves = !routed || (slots?.held === false && activeContainer({ [name]: slots }, name) === container);
     const own = await engine.inspect(container);
     if (own !== undefined) context.restartsBefore.set(container, own.restartCount);
-    if (service.kind === "job") return false; // It has run: a job of the release that was committed is not run again.
     if (own?.running === true && serves) return false;
 
     const others = await runningOthers(context, name, container);

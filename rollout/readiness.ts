@@ -6,6 +6,7 @@ import { substituteDeep } from "../release/secrets.ts";
 import type { ServiceRelease } from "../release/types.ts";
 import { proveReady } from "../validation/facts/probe.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
+import { endedWell } from "./finished-jobs.ts";
 
 /** Milliseconds between two looks at a starting container. */
 const lookEveryMs = 200;
@@ -38,17 +39,6 @@ export async function awaitReady(
     // Readiness counts from the start of the container, not of the looking.
     const { startedAt } = await look(context, service);
     const elapsed = () => Math.max(0, Date.now() - startedAt);
-    if (service.kind === "job") {
-        await awaitState(
-            context,
-            service,
-            deadline,
-            signal,
-            async (facts) => facts.state === "exited" && facts.exitCode === 0,
-        );
-        context.proven.set(service.name, { readyAfterMs: elapsed(), probeMs: 0 });
-        return;
-    }
     await Promise.all([
         awaitState(context, service, deadline, signal, (facts) => isUp(context, service, facts)),
         routed,
@@ -74,6 +64,22 @@ export async function awaitReady(
     await assertNoTrouble(context, service, await look(context, service));
     const probeMs = Math.max(0, ...proof.results.map((result) => result.ms));
     context.proven.set(service.name, { readyAfterMs: elapsed(), probeMs: Math.max(1, Math.round(probeMs)) });
+}
+
+/**
+ * Waits until a job that was started has ended with 0, which is its proof.
+ *
+ * @throws PlumblineError `startup` with its last words when it ends with anything else, or is not done by its deadline
+ */
+export async function awaitCompletion(
+    context: RolloutContext,
+    service: ServiceRelease,
+    signal: AbortSignal,
+): Promise<void> {
+    const deadline = performance.now() + service.startDeadlineMs;
+    const { startedAt } = await look(context, service);
+    await awaitState(context, service, deadline, signal, async (facts) => endedWell(facts));
+    context.proven.set(service.name, { readyAfterMs: Math.max(0, Date.now() - startedAt), probeMs: 0 });
 }
 
 /**
@@ -125,11 +131,11 @@ export function troubleOf(
         return `stopped by itself${memory} and was restarted ${facts.restartCount} times`;
     }
     if (facts.state === "exited" || facts.state === "dead") {
-        if (kind === "job" && facts.exitCode === 0) return undefined;
+        if (kind === "job" && endedWell(facts)) return undefined;
         return `stopped by itself with exit code ${facts.exitCode}${memory}`;
     }
     if (facts.state === "paused") return "is paused";
-    if (facts.health === "unhealthy") return "is unhealthy by its own healthcheck";
+    if (facts.health === "unhealthy" && kind !== "job") return "is unhealthy by its own healthcheck";
     return undefined;
 }
 
@@ -147,8 +153,16 @@ async function awaitState(
         if (await reached(facts)) return;
         if (performance.now() > deadline) {
             const seconds = Math.round(service.startDeadlineMs / 1000);
-            const state = facts.health === "none" ? facts.state : facts.health;
-            throw await failureWithLogs(context, service, "startup", `was still ${state} ${seconds} s after its start`);
+            const state = facts.health === "none" || service.kind === "job" ? facts.state : facts.health;
+            throw await failureWithLogs(
+                context,
+                service,
+                "startup",
+                `was still ${state} ${seconds} s after its start`,
+                {
+                    remedy: `correct ${service.name}, or give it longer under plumbline:startTimeoutSeconds,`,
+                },
+            );
         }
         await sleep(lookEveryMs, signal);
     }
@@ -156,7 +170,8 @@ async function awaitState(
 
 async function assertNoTrouble(context: RolloutContext, service: ServiceRelease, facts: ContainerFacts): Promise<void> {
     const trouble = troubleOf(facts, service.kind);
-    if (trouble !== undefined) throw await failureWithLogs(context, service, "startup", trouble, facts.healthOutput);
+    if (trouble !== undefined)
+        throw await failureWithLogs(context, service, "startup", trouble, { healthOutput: facts.healthOutput });
 }
 
 /** The service's declared container as it is now. @throws PlumblineError when it is gone */
@@ -179,12 +194,13 @@ export async function failureWithLogs(
     service: ServiceRelease,
     category: "startup" | "health",
     what: string,
-    healthOutput = "",
+    more: { readonly healthOutput?: string; readonly remedy?: string } = {},
 ): Promise<PlumblineError> {
+    const { healthOutput = "", remedy = `correct ${service.name}` } = more;
     const lastLines = await context.logs.lastLines(containerOf(context, service.name).name);
     const said = healthOutput === "" ? "" : `\n  Its healthcheck said: ${healthOutput}`;
     return new PlumblineError(category, `${service.name} ${what}.${said}\n  Its last log lines:\n${lastLines}`, {
         service: service.name,
-        remedy: `correct ${service.name} and deploy again; its whole start-up log is in the evidence folder`,
+        remedy: `${remedy} and deploy again; its whole start-up log is in the evidence folder`,
     });
 }

@@ -7,6 +7,7 @@ import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
 import { saveFailure } from "./evidence.ts";
 import { assertParentLives } from "./fence.ts";
+import { finishedJobs, standsAsCommitted } from "./finished-jobs.ts";
 import { startGuard } from "./guard-process.ts";
 import { busy, type CommitRecord, type OpenTransaction, TransactionLost } from "./ledger.ts";
 import type { RolloutOutcome, ServiceOutcome } from "./outcome.ts";
@@ -16,7 +17,7 @@ import { settle } from "./recover.ts";
 import { runSteps, StepsFailed } from "./runner.ts";
 import { removeFileLeftovers } from "./service-files.ts";
 import { type RolloutRequest, Session } from "./session.ts";
-import { type Seen, type Situation, situationOf } from "./situation.ts";
+import { type Past, type Seen, type Situation, situationOf } from "./situation.ts";
 
 /**
  * Brings the stack to the release, or leaves it as it was.
@@ -48,7 +49,10 @@ export async function performRollout(
         await removeFileLeftovers(engine, release.project, release).catch(warn);
         const previous = last === undefined ? undefined : await ledger.release(last.release);
         const context = session.context(request);
-        const situation = await readSituation(context, engine);
+        const situation = await readSituation(context, engine, {
+            finishedJobs: await finishedJobs(ledger, release),
+            containers: last?.containers ?? {},
+        });
         const steps = planSteps(context, situation, previous);
         await runSteps(steps, { timeline: session.timeline, mayAct, beforeUndo: () => untilEngineAnswers(engine) });
         await mayAct();
@@ -107,11 +111,16 @@ function wasLost(error: unknown): boolean {
 
 /** An engine that crashed around the commit has taken the services down: the committed release is brought up again. */
 async function keepStanding(session: Session, commit: CommitRecord, open: OpenTransaction): Promise<void> {
-    await untilEngineAnswers(session.engine);
-    const names = [commit.edge, ...Object.values(commit.containers)].map(({ name }) => name);
-    const facts = await Promise.all(names.map((name) => session.engine.inspect(name)));
-    const stands = facts.every((seen) => seen?.running === true || (seen?.state === "exited" && seen.exitCode === 0));
-    if (stands) return;
+    const { engine, release } = session;
+    await untilEngineAnswers(engine);
+    const jobs = new Set(release.services.flatMap(({ name, kind }) => (kind === "job" ? [name] : [])));
+    const stands = await Promise.all(
+        Object.entries({ ...commit.containers, edge: commit.edge }).map(async ([service, { name }]) => {
+            const seen = await engine.inspect(name);
+            return seen?.running === true || (seen !== undefined && jobs.has(service) && standsAsCommitted(seen));
+        }),
+    );
+    if (stands.every(Boolean)) return;
     const missing = await session.putBack(commit, open);
     if (missing !== undefined) warn(new Error(`the committed release does not run as a whole: ${missing}`));
 }
@@ -188,7 +197,7 @@ async function undo(
     throw new Error(message);
 }
 
-async function readSituation(context: RolloutContext, engine: Engine): Promise<Situation> {
+async function readSituation(context: RolloutContext, engine: Engine, past: Past): Promise<Situation> {
     const { edge, release, edgeContainer } = context;
     const listed = await engine.list({ "plumbline.project": release.project });
     const facts = await Promise.all(
@@ -199,7 +208,7 @@ async function readSituation(context: RolloutContext, engine: Engine): Promise<S
     const edgeRuns = (await engine.inspect(edgeContainer.name))?.running === true;
     const serving = edgeRuns ? edge : previousEdge(engine, running);
     const slots = serving === undefined ? {} : await serving.readSlots();
-    return situationOf(release, context.containers, edgeContainer, running, slots);
+    return situationOf(release, context.containers, edgeContainer, running, slots, past);
 }
 
 /** The edge that serves now, when it is not the one that the release declares. */

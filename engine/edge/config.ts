@@ -2,10 +2,20 @@
 
 import { createHash } from "node:crypto";
 import { PlumblineError } from "../../release/errors.ts";
+import { entriesOf } from "../../release/replicas.ts";
 import type { EdgeRelease, Listener } from "../../release/types.ts";
 import { frontends, probeAddressOf, probeListenerPort } from "./frontends.ts";
 import { type NetworkRanges, networksOf } from "./ranges.ts";
-import { backendName, type EdgeSlots, emptySlots, nobody, parseBackend, type ServiceSlots } from "./slots.ts";
+import {
+    backendName,
+    type EdgeSlots,
+    emptySlots,
+    isHeld,
+    nobody,
+    placeOfServer,
+    type ServerPlace,
+    type ServiceSlots,
+} from "./slots.ts";
 
 export { probeListenerPort };
 
@@ -63,8 +73,10 @@ export function renderEdgeConfig(
         ...frontends(edge, ranges),
         ...edge.listeners.flatMap((listener) => [
             backend(listener, policy),
-            candidateBackend(listener),
-            activeProbeBackend(listener, probeAddressOf(edge, listener)),
+            ...entriesOf(listener).flatMap((entry) => [
+                candidateBackend(entry, listener),
+                activeProbeBackend(entry, listener, probeAddressOf(edge, listener)),
+            ]),
         ]),
     ];
     const structure = createHash("sha256").update(globals(policy, "")).update(sections.join("\n")).digest("hex");
@@ -78,25 +90,20 @@ export function structureOf(text: string): string {
 
 /** The same configuration with other slots. */
 export function withSlots(text: string, slots: EdgeSlots): string {
-    let backend: ReturnType<typeof parseBackend>;
-    return text
-        .split("\n")
-        .map((line) => {
-            const [, section, name] = /^(\w+) (\S+)/.exec(line) ?? [];
-            if (section !== undefined) backend = section === "backend" ? parseBackend(name ?? "") : undefined;
-            if (backend === undefined) return line;
-            const own = slots[backend.service] ?? emptySlots;
-            const [, server] = /^ {4}server (\w+) /.exec(line) ?? [];
-            switch (server) {
-                case "a":
-                case "b":
-                    return serverLine(line, own[server], own.active === server);
+    const lines = text.split("\n");
+    const servers = serversIn(lines);
+    return lines
+        .map((line, index) => {
+            const server = servers.get(index);
+            if (server === undefined) return line;
+            const own = slots[server.entry] ?? emptySlots;
+            switch (server.slot) {
+                case "hold":
+                    return line.replace(/ disabled$/, "") + (isHeld(slots, server.sharing) ? "" : " disabled");
                 case "candidate":
                     return serverLine(line, own.candidate, own.candidate !== null);
-                case "hold":
-                    return line.replace(/ disabled$/, "") + (own.held ? "" : " disabled");
                 default:
-                    return line;
+                    return serverLine(line, own[server.slot], own.active === server.slot);
             }
         })
         .join("\n");
@@ -105,24 +112,44 @@ export function withSlots(text: string, slots: EdgeSlots): string {
 /** The slots that a configuration has: the other way of `withSlots`. */
 export function slotsOf(text: string): EdgeSlots {
     const slots: Record<string, ServiceSlots> = {};
-    let backend: ReturnType<typeof parseBackend>;
-    for (const line of text.split("\n")) {
-        const [, section, name] = /^(\w+) (\S+)/.exec(line) ?? [];
-        if (section !== undefined) backend = section === "backend" ? parseBackend(name ?? "") : undefined;
-        const [, server, host] = /^ {4}server (\w+) (\S+):\d+/.exec(line) ?? [];
-        if (backend === undefined || server === undefined) continue;
-        const own = slots[backend.service] ?? emptySlots;
+    const lines = text.split("\n");
+    for (const [index, { entry, slot, part, sharing }] of serversIn(lines)) {
+        // What serves probes alone follows the others.
+        if (part === "active") continue;
+        const line = lines[index] ?? "";
+        const own = slots[entry] ?? emptySlots;
         const serves = !line.endsWith(" disabled");
+        const [, host] = /^ {4}server \w+ (\S+):\d+/.exec(line) ?? [];
         const container = host === undefined || host === nobody ? null : host;
-        if (server === "a" || server === "b") {
-            slots[backend.service] = { ...own, [server]: container, active: serves ? server : own.active };
-        } else if (server === "hold") {
-            slots[backend.service] = { ...own, held: serves };
-        } else if (server === "candidate") {
-            slots[backend.service] = { ...own, candidate: serves ? container : null };
+        if (slot === "hold") {
+            for (const name of sharing) slots[name] = { ...(slots[name] ?? emptySlots), held: serves };
+        } else if (slot === "candidate") {
+            slots[entry] = { ...own, candidate: serves ? container : null };
+        } else {
+            slots[entry] = { ...own, [slot]: container, active: serves ? slot : own.active };
         }
     }
     return slots;
+}
+
+/** The slots of a configuration by the number of their line, each with all entries that have one in the same backend. */
+function serversIn(lines: readonly string[]): Map<number, ServerPlace & { readonly sharing: readonly string[] }> {
+    const found = new Map<number, ServerPlace & { readonly sharing: readonly string[] }>();
+    let backend = "";
+    let sharing: string[] = [];
+    for (const [index, line] of lines.entries()) {
+        const [, section, name = ""] = /^(\w+) (\S+)/.exec(line) ?? [];
+        if (section !== undefined) {
+            backend = section === "backend" ? name : "";
+            sharing = [];
+        }
+        const [, server = ""] = /^ {4}server (\w+) /.exec(line) ?? [];
+        const place = placeOfServer(backend, server);
+        if (place === undefined) continue;
+        if (place.slot === "a") sharing.push(place.entry);
+        found.set(index, { ...place, sharing });
+    }
+    return found;
 }
 
 /** Who serves is looked up while HAProxy starts, so that a reload has no moment without an address. */
@@ -194,37 +221,56 @@ function resolvers(name: string, keepMs: number): string {
 `;
 }
 
-/** Slots a and b, and `hold`: a closed port, so that a connection that it gets waits and tries again. */
-function backend({ service, port, protocol, kind }: Listener, policy: EdgePolicy): string {
+/**
+ * Slots a and b of every replica, and `hold`: a closed port, so that a connection that it gets waits and tries again.
+ * Several replicas share what comes, and a connection that one does not take goes to another at once: no request that
+ * was passed on is ever sent twice, but those that may be repeated.
+ */
+function backend(listener: Listener, policy: EdgePolicy): string {
+    const { service, port, protocol, kind } = listener;
     const waitMs = kind === "request" ? policy.requestWaitMs : policy.holdMs;
     const retries = Math.max(1, Math.round(waitMs / policy.connectMs));
-    const slot = `${nobody}:${port} resolvers ${resolversFor(kind)} resolve-prefer ipv4 init-addr none disabled`;
     const again =
         protocol === "tcp"
             ? ""
             : `    retry-on conn-failure empty-response
     http-request disable-l7-retry unless { method GET HEAD OPTIONS }
 `;
+    const entries = entriesOf(listener);
+    const balance = entries.length === 1 ? "" : `    balance ${protocol === "http" ? "roundrobin" : "leastconn"}\n`;
+    const servers = entries.flatMap((_, index) =>
+        ["a", "b"].map((slot) => `    server ${slot}${index === 0 ? "" : index + 1} ${emptySlot(listener)}\n`),
+    );
     return `backend ${backendName(service, port)} from ${protocol}
     retries ${retries}
-${again}    server a ${slot}
-    server b ${slot}
-    server hold 127.0.0.1:9 disabled
+${balance}${again}${servers.join("")}    server hold 127.0.0.1:9 disabled
 `;
 }
 
-function candidateBackend({ service, port, kind }: Listener): string {
-    return `backend ${backendName(service, port)}_candidate from tcp
+function emptySlot({ port, kind }: Listener): string {
+    return `${nobody}:${port} resolvers ${resolversFor(kind)} resolve-prefer ipv4 init-addr none disabled`;
+}
+
+function candidateBackend(entry: string, listener: Listener): string {
+    return `backend ${backendName(entry, listener.port)}_candidate from tcp
     retries 1
-    server candidate ${nobody}:${port} resolvers ${resolversFor(kind)} resolve-prefer ipv4 init-addr none disabled
+    server candidate ${emptySlot(listener)}
 `;
 }
 
-/** A probe of the active service goes through the very listener that clients use. */
-function activeProbeBackend({ service, port }: Listener, address: string): string {
-    return `backend ${backendName(service, port)}_active from tcp
+/** A probe of the active service goes through the very listener that clients use; one of several replicas is asked itself. */
+function activeProbeBackend(entry: string, listener: Listener, address: string): string {
+    const name = `${backendName(entry, listener.port)}_active`;
+    if (entriesOf(listener).length === 1) {
+        return `backend ${name} from tcp
     retries 1
-    server edge ${address}:${port}
+    server edge ${address}:${listener.port}
+`;
+    }
+    return `backend ${name} from tcp
+    retries 1
+    server a ${emptySlot(listener)}
+    server b ${emptySlot(listener)}
 `;
 }
 

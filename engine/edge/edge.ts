@@ -9,17 +9,18 @@ import { networkRanges } from "./ranges.ts";
 import {
     changedServices,
     clearingCommands,
-    type EdgePorts,
+    type EdgeShape,
     type EdgeSlots,
     emptySlots,
+    hasPlace,
     isResolved,
     namingCommands,
-    parseBackend,
     parseServerStates,
-    portsFromStates,
+    placeOfServer,
     type ServerState,
     type ServiceSlots,
     type SlotName,
+    shapeFromStates,
     slotsFromStates,
     stateCommands,
     withActive,
@@ -30,7 +31,7 @@ import {
 /** What `applyConfig` did. `slots`: only servers changed, by socket. */
 export type AppliedConfig = "unchanged" | "slots" | "reloaded";
 
-/** A service and the container that is to stand for it. */
+/** A service, or one of its replicas, and the container that is to stand for it. */
 export interface Assignment {
     readonly service: string;
     /** Container name, as the engine's DNS knows it. */
@@ -131,14 +132,23 @@ export class EdgeControl {
         if (container !== null) await this.resolved(service, container);
     }
 
-    /** Moves all these services at once: one call on the socket. The previous containers drain, their slots stay known. */
-    async switchTo(changes: readonly Assignment[]): Promise<void> {
+    /**
+     * Moves all these services at once: one call on the socket. The previous containers drain, their slots stay known.
+     *
+     * @param leaving replicas that nobody is sent to from the same moment on; those that the edge does not know are left out
+     */
+    async switchTo(changes: readonly Assignment[], leaving: readonly string[] = []): Promise<void> {
         await this.change(
             (slots) => {
                 const moved = changes.map(({ service, container }) => {
                     return [service, withActive(slots[service] ?? emptySlots, container)] as const;
                 });
-                return { ...slots, ...Object.fromEntries(moved) };
+                const gone = leaving.filter((entry) => slots[entry] !== undefined);
+                return {
+                    ...slots,
+                    ...Object.fromEntries(moved),
+                    ...Object.fromEntries(gone.map((entry) => [entry, emptySlots])),
+                };
             },
             { persist: true, awaited: changes },
         );
@@ -168,7 +178,8 @@ export class EdgeControl {
                 const facts = await this.engine.inspect(container);
                 const addresses = Object.values(facts?.addresses ?? {}).filter((address) => address !== "");
                 const servers = (await this.servers()).filter(
-                    (server) => server.fqdn === container && parseBackend(server.backend)?.service === service,
+                    ({ backend, server, fqdn }) =>
+                        fqdn === container && placeOfServer(backend, server)?.entry === service,
                 );
                 return (
                     servers.length > 0 &&
@@ -191,8 +202,8 @@ export class EdgeControl {
         return lines
             .map((line) => line.split(","))
             .filter((values) => {
-                const backend = parseBackend(values[proxyAt ?? -1] ?? "");
-                return backend?.service === service && !backend.candidate && values[serverAt ?? -1] === slot;
+                const place = placeOfServer(values[proxyAt ?? -1] ?? "", values[serverAt ?? -1] ?? "");
+                return place?.entry === service && place.slot === slot && place.part === "clients";
             })
             .reduce((sum, values) => sum + Number(values[currentAt ?? -1] ?? 0), 0);
     }
@@ -228,9 +239,9 @@ export class EdgeControl {
             await Promise.all(awaited.map(({ service, container }) => this.resolved(service, container)));
         }
         await this.alone(async () => {
-            const { ports, from, to } = await this.rename(turn);
-            await this.tell(stateCommands(ports, from, to));
-            await this.tell(clearingCommands(ports, from, to));
+            const { shape, from, to } = await this.rename(turn);
+            await this.tell(stateCommands(shape, from, to));
+            await this.tell(clearingCommands(shape, from, to));
             if (!options.persist) return;
             const file = await this.file();
             const wanted = withSlots(file, to);
@@ -241,14 +252,14 @@ export class EdgeControl {
     /** Gives the slots the names that they are to have; who serves stays as it is. */
     private async rename(
         turn: (slots: EdgeSlots) => EdgeSlots,
-    ): Promise<{ readonly ports: EdgePorts; readonly from: EdgeSlots; readonly to: EdgeSlots }> {
+    ): Promise<{ readonly shape: EdgeShape; readonly from: EdgeSlots; readonly to: EdgeSlots }> {
         const states = await this.servers();
-        const ports = portsFromStates(states);
+        const shape = shapeFromStates(states);
         const from = slotsFromStates(states);
         const to = turn(from);
-        this.refuseUnknown(ports, changedServices(from, to));
-        await this.tell(namingCommands(ports, from, to));
-        return { ports, from, to };
+        this.refuseUnknown(shape, changedServices(from, to));
+        await this.tell(namingCommands(shape, from, to));
+        return { shape, from, to };
     }
 
     /** One change at a time: services that start side by side must not write each other's slots away. */
@@ -262,8 +273,8 @@ export class EdgeControl {
         return result;
     }
 
-    private refuseUnknown(ports: EdgePorts, services: readonly string[]): void {
-        const unknown = services.find((service) => ports[service] === undefined);
+    private refuseUnknown(shape: EdgeShape, services: readonly string[]): void {
+        const unknown = services.find((service) => !hasPlace(shape, service));
         if (unknown === undefined) return;
         throw new PlumblineError("switch", `The edge has no listener for service ${unknown}`, {
             service: unknown,

@@ -1,5 +1,6 @@
 /** The side of the edge's configuration that clients see: who may ask at which port, and whose backend answers. Pure. */
 
+import { entriesOf } from "../../release/replicas.ts";
 import type { EdgeRelease, Gateway, Listener } from "../../release/types.ts";
 import { type NetworkRanges, networksOf } from "./ranges.ts";
 import { backendName } from "./slots.ts";
@@ -158,14 +159,17 @@ function networksOfAll(gateway: Gateway, edge: EdgeRelease): string[] {
 
 /** One port for every probe: the client names whom it wants in the authority of its PROXY header. Not for services. */
 function probeFrontend(edge: EdgeRelease, ranges: NetworkRanges): string {
-    const rules = edge.listeners.flatMap(({ service, port }) =>
+    const probed = edge.listeners.flatMap((listener) =>
+        entriesOf(listener).map((entry) => ({ entry, port: listener.port })),
+    );
+    const rules = probed.flatMap(({ entry, port }) =>
         (["active", "candidate"] as const).map(
             (role) =>
-                `    use_backend ${backendName(service, port)}_${role} if { fc_pp_authority -m str ${role}.${service}.${port} }`,
+                `    use_backend ${backendName(entry, port)}_${role} if { fc_pp_authority -m str ${role}.${entry}.${port} }`,
         ),
     );
-    const known = edge.listeners
-        .flatMap(({ service, port }) => [`active.${service}.${port}`, `candidate.${service}.${port}`])
+    const known = probed
+        .flatMap(({ entry, port }) => [`active.${entry}.${port}`, `candidate.${entry}.${port}`])
         .map((authority) => `    acl known fc_pp_authority -m str ${authority}`);
     return [
         "frontend probe from tcp",

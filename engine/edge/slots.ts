@@ -1,9 +1,15 @@
-/** Which container stands behind which slot of the edge, and how one arrangement is turned into the next. Pure. */
+/**
+ * Which container stands behind which slot of the edge, and how one arrangement is turned into the next. Pure.
+ *
+ * Slots belong to an entry of the release: a service, or one of its replicas. The replicas of a service share its backends,
+ * where their servers are called `a` and `b`, `a2` and `b2`, and so on.
+ */
+import { entriesOf, replicaName } from "../../release/replicas.ts";
 
-/** Two server slots per service, so that the next one is set up while the other serves. */
+/** Two server slots per entry, so that the next one is set up while the other serves. */
 export type SlotName = "a" | "b";
 
-/** One service at the edge. (With replicas each would have two slots of its own; there is one replica now.) */
+/** One entry at the edge. */
 export interface ServiceSlots {
     /** Container name in slot a; null when it is empty. */
     readonly a: string | null;
@@ -16,11 +22,11 @@ export interface ServiceSlots {
     readonly candidate: string | null;
 }
 
-/** Service name to its slots. A service that is missing is one with empty slots. */
+/** Name of an entry to its slots. An entry that is missing is one with empty slots. */
 export type EdgeSlots = Readonly<Record<string, ServiceSlots>>;
 
-/** Service name to its container ports behind the edge. */
-export type EdgePorts = Readonly<Record<string, readonly number[]>>;
+/** Service of the baseline to its container ports behind the edge, and to how many entries answer there. */
+export type EdgeShape = Readonly<Record<string, { readonly ports: readonly number[]; readonly replicas: number }>>;
 
 export const emptySlots: ServiceSlots = { a: null, b: null, active: null, held: false, candidate: null };
 
@@ -114,54 +120,82 @@ export function parseServerStates(text: string): readonly ServerState[] {
         }));
 }
 
-/** Takes a backend's name apart; undefined for backends that belong to no service's slots. */
-export function parseBackend(name: string): { service: string; port: number; candidate: boolean } | undefined {
-    const [, service, port, candidate] = /^(.+)_(\d+)(_candidate)?$/.exec(name) ?? [];
+/** What a backend is for: its service's clients, probes of a container under test, or probes of one replica. */
+export type BackendPart = "clients" | "candidate" | "active";
+
+/** Takes a backend's name apart; undefined for what is no backend of a service. */
+export function parseBackend(name: string): { service: string; port: number; part: BackendPart } | undefined {
+    const [, service, port, part] = /^(.+)_(\d+)(?:_(candidate|active))?$/.exec(name) ?? [];
     if (service === undefined || port === undefined) return undefined;
-    return { service, port: Number(port), candidate: candidate !== undefined };
+    return { service, port: Number(port), part: part === "candidate" || part === "active" ? part : "clients" };
+}
+
+/** A server of a backend: the slot that it is, and of which entry. A hold is that of all entries of the service. */
+export interface ServerPlace {
+    readonly entry: string;
+    readonly slot: SlotName | "hold" | "candidate";
+    readonly part: BackendPart;
+}
+
+/** What a server stands for; undefined where it is no slot. */
+export function placeOfServer(backend: string, server: string): ServerPlace | undefined {
+    const parsed = parseBackend(backend);
+    if (parsed === undefined) return undefined;
+    const { service, part } = parsed;
+    const [, slot, ordinal] = /^([ab])(\d*)$/.exec(server) ?? [];
+    if (slot === "a" || slot === "b") return { entry: replicaName(service, Number(ordinal || 1)), slot, part };
+    return server === "hold" || server === "candidate" ? { entry: service, slot: server, part } : undefined;
 }
 
 /** The slots as HAProxy has them. Ports of one service are always set together, so any of them tells. */
 export function slotsFromStates(states: readonly ServerState[]): EdgeSlots {
     const slots: Record<string, ServiceSlots> = {};
     for (const state of states) {
-        const backend = parseBackend(state.backend);
-        if (backend === undefined) continue;
-        const own = slots[backend.service] ?? emptySlots;
-        slots[backend.service] = { ...own, ...slotChange(state, own) };
+        const place = placeOfServer(state.backend, state.server);
+        // What serves probes alone follows the others.
+        if (place === undefined || place.part === "active") continue;
+        const { entry, slot } = place;
+        const ready = isReady(state);
+        if (slot === "hold") {
+            for (const name of entriesBehind(states, state.backend)) {
+                slots[name] = { ...(slots[name] ?? emptySlots), held: ready };
+            }
+            continue;
+        }
+        const own = slots[entry] ?? emptySlots;
+        const container = state.fqdn === nobody || state.fqdn === "-" ? null : state.fqdn;
+        slots[entry] =
+            slot === "candidate"
+                ? { ...own, candidate: ready ? container : null }
+                : { ...own, [slot]: container, active: ready && container !== null ? slot : own.active };
     }
     return slots;
 }
 
-function slotChange(state: ServerState, own: ServiceSlots): Partial<ServiceSlots> {
-    const container = state.fqdn === nobody || state.fqdn === "-" ? null : state.fqdn;
-    switch (state.server) {
-        case "a":
-        case "b":
-            return {
-                [state.server]: container,
-                active: isReady(state) && container !== null ? state.server : own.active,
-            };
-        case "hold":
-            return { held: isReady(state) };
-        case "candidate":
-            return { candidate: isReady(state) ? container : null };
-        default:
-            return {};
-    }
+function entriesBehind(states: readonly ServerState[], backend: string): string[] {
+    const places = states.flatMap((state) => (state.backend === backend ? [placeOfServer(backend, state.server)] : []));
+    return places.flatMap((place) => (place?.slot === "a" ? [place.entry] : []));
 }
 
-export function portsFromStates(states: readonly ServerState[]): EdgePorts {
-    const ports: Record<string, number[]> = {};
+/** The ports and replicas that the running edge knows. */
+export function shapeFromStates(states: readonly ServerState[]): EdgeShape {
+    const shape: Record<string, { ports: readonly number[]; replicas: number }> = {};
     for (const { backend, server } of states) {
         const parsed = parseBackend(backend);
-        if (parsed === undefined || parsed.candidate || server !== "a") continue;
-        ports[parsed.service] = [...(ports[parsed.service] ?? []), parsed.port];
+        if (parsed?.part !== "clients" || server !== "a") continue;
+        const ports = [...(shape[parsed.service]?.ports ?? []), parsed.port];
+        shape[parsed.service] = { ports, replicas: entriesBehind(states, backend).length };
     }
-    return ports;
+    return shape;
 }
 
-/** Services whose slots differ, by name. */
+/** Whether new connections wait: somebody is held, and nobody else is there who answers to the name. */
+export function isHeld(slots: EdgeSlots, entries: readonly string[]): boolean {
+    const all = entries.map((entry) => slots[entry] ?? emptySlots);
+    return all.some(({ held }) => held) && all.every(({ active }) => active === null);
+}
+
+/** Entries whose slots differ, by name. */
 export function changedServices(from: EdgeSlots, to: EdgeSlots): readonly string[] {
     const names = new Set([...Object.keys(from), ...Object.keys(to)]);
     return [...names]
@@ -173,18 +207,54 @@ function ordered(own: ServiceSlots = emptySlots): readonly unknown[] {
     return [own.a, own.b, own.active, own.held, own.candidate];
 }
 
-/** Commands that name the containers of `to` in slots that do not serve; they change nothing for clients. */
-export function namingCommands(ports: EdgePorts, from: EdgeSlots, to: EdgeSlots): readonly string[] {
-    return changedServices(from, to).flatMap((service) => {
-        const before = from[service] ?? emptySlots;
-        const after = to[service] ?? emptySlots;
-        return (ports[service] ?? []).flatMap((port) => {
+/** One port of an entry behind the edge, with the names of its servers. */
+interface Place {
+    /** All entries that answer there. */
+    readonly entries: readonly string[];
+    /** `api_8000/hold` */
+    readonly hold: string;
+    readonly candidate: string;
+    /** The servers of a slot: that of clients and, of one replica among several, that of its own probes. */
+    servers(slot: SlotName): readonly string[];
+}
+
+/** Whether the edge has a place for an entry. */
+export function hasPlace(shape: EdgeShape, entry: string): boolean {
+    return placesOf(shape, entry).length > 0;
+}
+
+function placesOf(shape: EdgeShape, entry: string): readonly Place[] {
+    return Object.entries(shape).flatMap(([service, { ports, replicas }]) => {
+        const entries = entriesOf({ service, replicas });
+        const index = entries.indexOf(entry);
+        if (index < 0) return [];
+        const suffix = index === 0 ? "" : String(index + 1);
+        return ports.map((port): Place => {
             const backend = backendName(service, port);
-            const commands = (["a", "b"] as const)
+            const own = backendName(entry, port);
+            return {
+                entries,
+                hold: `${backend}/hold`,
+                candidate: `${own}_candidate/candidate`,
+                servers: (slot) => [`${backend}/${slot}${suffix}`, ...(replicas > 1 ? [`${own}_active/${slot}`] : [])],
+            };
+        });
+    });
+}
+
+const slotNames = ["a", "b"] as const;
+
+/** Commands that name the containers of `to` in slots that do not serve; they change nothing for clients. */
+export function namingCommands(shape: EdgeShape, from: EdgeSlots, to: EdgeSlots): readonly string[] {
+    return changedServices(from, to).flatMap((entry) => {
+        const before = from[entry] ?? emptySlots;
+        const after = to[entry] ?? emptySlots;
+        return placesOf(shape, entry).flatMap((place) => {
+            const commands = slotNames
                 .filter((slot) => after[slot] !== null && after[slot] !== before[slot])
-                .map((slot) => `set server ${backend}/${slot} fqdn ${after[slot]}`);
+                .flatMap((slot) => place.servers(slot).map((server) => `set server ${server} fqdn ${after[slot]}`));
             if (after.candidate !== null && after.candidate !== before.candidate) {
-                commands.push(`set server ${backend}_candidate/candidate fqdn ${after.candidate}`);
+                commands.push(`set server ${place.candidate} fqdn ${after.candidate}`);
             }
             return commands;
         });
@@ -192,32 +262,33 @@ export function namingCommands(ports: EdgePorts, from: EdgeSlots, to: EdgeSlots)
 }
 
 /** Commands that make `to` effective, to be said in one call: first who serves, then who no longer does. */
-export function stateCommands(ports: EdgePorts, from: EdgeSlots, to: EdgeSlots): readonly string[] {
+export function stateCommands(shape: EdgeShape, from: EdgeSlots, to: EdgeSlots): readonly string[] {
     const up: string[] = [];
     const down: string[] = [];
-    for (const service of changedServices(from, to)) {
-        const after = to[service] ?? emptySlots;
-        for (const port of ports[service] ?? []) {
-            const backend = backendName(service, port);
-            (after.held ? up : down).push(`set server ${backend}/hold state ${after.held ? "ready" : "maint"}`);
-            for (const slot of ["a", "b"] as const) {
-                if (after.active === slot) up.push(`set server ${backend}/${slot} state ready`);
-                else down.push(`set server ${backend}/${slot} state ${after[slot] === null ? "maint" : "drain"}`);
+    for (const entry of changedServices(from, to)) {
+        const after = to[entry] ?? emptySlots;
+        for (const place of placesOf(shape, entry)) {
+            const held = isHeld(to, place.entries);
+            (held ? up : down).push(`set server ${place.hold} state ${held ? "ready" : "maint"}`);
+            for (const slot of slotNames) {
+                const state = after.active === slot ? "ready" : after[slot] === null ? "maint" : "drain";
+                const commands = place.servers(slot).map((server) => `set server ${server} state ${state}`);
+                (state === "ready" ? up : down).push(...commands);
             }
             const candidate = after.candidate === null ? "maint" : "ready";
-            (after.candidate === null ? down : up).push(`set server ${backend}_candidate/candidate state ${candidate}`);
+            (after.candidate === null ? down : up).push(`set server ${place.candidate} state ${candidate}`);
         }
     }
-    return [...up, ...down];
+    return [...new Set([...up, ...down])];
 }
 
 /** Commands that empty the slots which `to` leaves; said last, so that nobody is served by a slot without a name. */
-export function clearingCommands(ports: EdgePorts, from: EdgeSlots, to: EdgeSlots): readonly string[] {
-    return changedServices(from, to).flatMap((service) =>
-        (ports[service] ?? []).flatMap((port) =>
-            (["a", "b"] as const)
-                .filter((slot) => (to[service] ?? emptySlots)[slot] === null && from[service]?.[slot] != null)
-                .map((slot) => `set server ${backendName(service, port)}/${slot} fqdn ${nobody}`),
+export function clearingCommands(shape: EdgeShape, from: EdgeSlots, to: EdgeSlots): readonly string[] {
+    return changedServices(from, to).flatMap((entry) =>
+        placesOf(shape, entry).flatMap((place) =>
+            slotNames
+                .filter((slot) => (to[entry] ?? emptySlots)[slot] === null && from[entry]?.[slot] != null)
+                .flatMap((slot) => place.servers(slot).map((server) => `set server ${server} fqdn ${nobody}`)),
         ),
     );
 }

@@ -21,7 +21,7 @@ interface Watched {
 }
 
 /**
- * Looks at every service of the stack once an interval. R50: a container that stops or turns unhealthy undoes at once, as
+ * Looks at every service of the stack that runs on, once an interval. R50: a container that stops or turns unhealthy undoes at once, as
  * do `healthFailures` failed questions in a row and answers that are too slow.
  */
 export function bakeStep(context: RolloutContext, after: readonly string[]): Step {
@@ -31,7 +31,9 @@ export function bakeStep(context: RolloutContext, after: readonly string[]): Ste
         after,
         done: async () => rollout.bakeMs === 0,
         async apply(signal) {
-            const watched = services.map((service): Watched => ({ service, failuresInARow: 0, times: [] }));
+            const watched = services
+                .filter(({ kind }) => kind !== "job")
+                .map((service): Watched => ({ service, failuresInARow: 0, times: [] }));
             const end = performance.now() + rollout.bakeMs;
             while (performance.now() < end) {
                 const next = performance.now() + rollout.bakeIntervalMs;
@@ -48,7 +50,6 @@ async function lookAt(context: RolloutContext, watched: Watched): Promise<void> 
     const { rollout } = context.release;
     const trouble = troubleOf(await look(context, service), service.kind);
     if (trouble !== undefined) throw await failureWithLogs(context, service, "startup", trouble);
-    if (service.kind === "job") return;
     const answers = await Promise.all(
         service.probes.map((probe) =>
             runProbe(

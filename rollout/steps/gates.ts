@@ -1,6 +1,7 @@
 /** The gates that a container has to pass before it takes over: what it may do, and how fast it answers (R50). */
 import type { ContainerFacts } from "../../engine/docker.ts";
 import { PlumblineError } from "../../release/errors.ts";
+import { baselineName } from "../../release/replicas.ts";
 import { substituteDeep } from "../../release/secrets.ts";
 import type { Release, ServiceRelease } from "../../release/types.ts";
 import { tooSlow } from "../../validation/checks/performance.ts";
@@ -17,7 +18,7 @@ export const securityGate = "security gate";
  * machines than before. One that is made anew in the revision that runs does what was committed, whatever became of the
  * one that it follows.
  *
- * @param replaced services that follow a running container, with that container
+ * @param replaced services that follow a container, with that container
  */
 export function securityStep(
     context: RolloutContext,
@@ -32,7 +33,7 @@ export function securityStep(
         done: async () => false,
         async apply() {
             for (const { service, previous: container } of replaced) {
-                if (accepted.has(service.name) || isOf(previous, service)) continue;
+                if (accepted.has(baselineName(service)) || isOf(previous, service)) continue;
                 const before = powersOf(await factsOf(context, container));
                 const worse = weakenings(
                     before,

@@ -5,8 +5,8 @@ import type { EdgeRelease, Listener } from "../../release/types.ts";
 type Networks = EdgeRelease["networks"];
 
 /**
- * The new edge, and of the old one: its other networks, the listeners whose ports nobody has taken, and the networks from
- * which a listener that stays was reached, since who calls it there may still run.
+ * The new edge, and of the old one: its other networks, the listeners whose ports nobody has taken, the networks from which
+ * a listener that stays was reached, since who calls it there may still run, and its replicas.
  */
 export function mergeEdges(wanted: EdgeRelease, old: EdgeRelease | undefined): EdgeRelease {
     if (old === undefined) return wanted;
@@ -15,7 +15,9 @@ export function mergeEdges(wanted: EdgeRelease, old: EdgeRelease | undefined): E
     const kept = wanted.listeners.map((listener) => {
         const before = old.listeners.find((one) => one.service === listener.service && one.port === listener.port);
         const more = before === undefined ? [] : networksOf(old, before).filter((it) => isFree(wanted, listener, it));
-        return reachedFrom(listener, [...new Set([...networksOf(wanted, listener), ...more])], networks);
+        const reached = reachedFrom(listener, [...new Set([...networksOf(wanted, listener), ...more])], networks);
+        const { replicas = 1 } = old.listeners.find(({ service }) => service === listener.service) ?? {};
+        return replicas > (listener.replicas ?? 1) ? { ...reached, replicas } : reached;
     });
     const left = old.listeners
         .filter(({ service }) => !services.has(service))

@@ -1,5 +1,6 @@
 /** Whom the edge sends to, as a question that steps ask before they act. */
 import { activeContainer } from "../../engine/edge/slots.ts";
+import { hasListener } from "../../release/replicas.ts";
 import type { RolloutContext } from "../context.ts";
 
 /** Whether the edge sends the service's connections to this container; true for a service without listeners. */
@@ -9,7 +10,7 @@ export async function isRouted(context: RolloutContext, service: string, contain
     return activeContainer(slots, service) === container && slots[service]?.held === false;
 }
 
-/** Whether the edge has anything to route for the service. */
+/** Whether the edge has anything to route for the service, or the replica. */
 export function hasListeners(context: Pick<RolloutContext, "release">, service: string): boolean {
-    return context.release.edge.listeners.some((listener) => listener.service === service);
+    return hasListener(context.release.edge, service);
 }

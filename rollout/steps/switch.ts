@@ -8,10 +8,17 @@ import { startContainer } from "./start-container.ts";
 
 export interface Switched {
     readonly service: ServiceRelease;
-    readonly previous: string;
+    /** The container that serves until then; null where there is none: a replica that joins others. */
+    readonly previous: string | null;
 }
 
-/** Starts a candidate beside the active container and proves it through the edge's candidate listener. */
+/** A replica that the release no longer has: others take over from it. */
+export interface Leaving {
+    readonly service: string;
+    readonly container: string;
+}
+
+/** Starts a candidate beside what serves and proves it through the edge's candidate listener. */
 export function candidateStep(context: RolloutContext, service: ServiceRelease, after: readonly string[]): Step {
     const { engine, edge } = context;
     const container = containerOf(context, service.name).name;
@@ -19,8 +26,15 @@ export function candidateStep(context: RolloutContext, service: ServiceRelease, 
         name: `candidate ${service.name}`,
         service: service.name,
         after,
-        done: () => isRouted(context, service.name, container),
+        async done() {
+            return (
+                (await isRouted(context, service.name, container)) &&
+                (await engine.inspect(container))?.running === true
+            );
+        },
         async apply(signal) {
+            // A replica that was stopped behind our back: it is asked for nothing until it is proven again.
+            if (await isRouted(context, service.name, container)) await edge.remove(service.name);
             context.logs.follow(service.name, container);
             await startContainer(context, service);
             await awaitReady(context, service, "candidate", signal, edge.setCandidate(service.name, container));
@@ -32,8 +46,16 @@ export function candidateStep(context: RolloutContext, service: ServiceRelease, 
     };
 }
 
-/** Moves every changed service to its candidate at once. The previous containers drain and go on running. */
-export function switchStep(context: RolloutContext, switched: readonly Switched[], after: readonly string[]): Step {
+/**
+ * Moves every changed service to its candidate at once. The previous containers drain and go on running; replicas that
+ * leave get nothing more from the same moment on, so that nobody meets two revisions of one service.
+ */
+export function switchStep(
+    context: RolloutContext,
+    switched: readonly Switched[],
+    after: readonly string[],
+    leaving: readonly Leaving[] = [],
+): Step {
     const { edge } = context;
     const target = ({ service }: Switched) => ({
         service: service.name,
@@ -48,8 +70,18 @@ export function switchStep(context: RolloutContext, switched: readonly Switched[
             );
             return routed.every(Boolean);
         },
-        apply: () => edge.switchTo(switched.map(target)),
-        undo: () =>
-            edge.switchTo(switched.map(({ service, previous }) => ({ service: service.name, container: previous }))),
+        apply: () =>
+            edge.switchTo(
+                switched.map(target),
+                leaving.map(({ service }) => service),
+            ),
+        async undo() {
+            const back = switched.flatMap(({ service, previous }) =>
+                previous === null ? [] : [{ service: service.name, container: previous }],
+            );
+            const joined = switched.flatMap(({ service, previous }) => (previous === null ? [service.name] : []));
+            // Those that left run still, or again: they are stopped, and started, by the steps that remove them.
+            await edge.switchTo([...back, ...leaving], joined);
+        },
     };
 }

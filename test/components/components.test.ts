@@ -170,6 +170,19 @@ describe("a service's container", () => {
         expect(container.parent).toBe(find(registered, "ServiceContainer", "api").urn);
     });
 
+    test("of a replica has its own name and label, and the same image", async () => {
+        const { registered } = await declare(() => {
+            const images = new Images("images", { images: [image], buildTokens: {} });
+            const secrets = { A_KEY: "value-of-a" };
+            for (const replica of [service, { ...service, name: "api-2", replicaOf: "api" }])
+                new ServiceContainer({ service: replica, project: "sample", stack: "local", images, secrets });
+        });
+        const container = find(registered, "Container", "api-2-3f9c1a2b");
+        expect(container.inputs.labels).toContainEqual({ label: "plumbline.service", value: "api-2" });
+        expect(container.inputs.image).toBe(find(registered, "Container", "api-3f9c1a2b").inputs.image);
+        expect(registered.filter(({ type }) => type === "command:local:Command")).toHaveLength(1);
+    });
+
     test("is never deleted before its replacement stands, and is replaced where an update would be silent", async () => {
         const { registered } = await declared();
         const container = find(registered, "Container", "api-3f9c1a2b");

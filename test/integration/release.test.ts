@@ -347,7 +347,7 @@ describe("a file is refused", () => {
             ofService("api", "./services/api", "../elsewhere"),
             /services\.api\.build\.context: must be a folder inside/,
         ],
-        ["replicas", inService("api", "deploy: { replicas: 2 }"), /services\.api\.deploy\.replicas/],
+        ["no replica", inService("api", "deploy: { replicas: 0 }"), /services\.api\.deploy\.replicas/],
         [
             "a device",
             inService("api", "devices: [/dev/null]"),

@@ -1,4 +1,5 @@
 /** How a service is reached: its networks and names, and its ports, which the edge carries. */
+import { baselineName } from "../../release/replicas.ts";
 import type { Inspection } from "../facts/container.ts";
 import {
     drift,
@@ -40,7 +41,7 @@ export const networks: ParityCheck = {
                 if (found === undefined) return [drift(path, "attached", "not attached")];
                 return [
                     equal(path, "attached", "attached"),
-                    aliases([...path, "aliases"], [service.name, ...wanted.aliases], network, found, subject),
+                    aliases([...path, "aliases"], [baselineName(service), ...wanted.aliases], network, found, subject),
                     ...fixed(path, found),
                 ];
             }),

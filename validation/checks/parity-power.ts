@@ -53,6 +53,11 @@ function sorted(list: readonly string[]): string[] {
     return [...new Set(list)].sort();
 }
 
+/** Compose numbers the containers of a service from 1. */
+function composeName({ name, replicaOf }: Subject["service"]): string {
+    return replicaOf === undefined ? `${name}-1` : name;
+}
+
 /** The engine's default, which nobody can change: 64 MiB. */
 const defaultShmBytes = 64 * 1_048_576;
 
@@ -166,7 +171,7 @@ export const labels: ParityCheck = {
                 equal([...path, key], value, actual[key], "plumbline-labels"),
             ),
             name.startsWith(`${service.name}-${service.revision}-`)
-                ? intended(["container_name"], "container-name", `${project}-${service.name}-1`, name)
+                ? intended(["container_name"], "container-name", `${project}-${composeName(service)}`, name)
                 : equal(["container_name"], wanted, name),
         ];
     },

@@ -16,13 +16,14 @@ function evidence(subject: Subject): Outcome[] {
     const { Status: status, ExitCode: exitCode } = container.State;
     const paths = [["user"], ["cap_drop"], ["security_opt", "no-new-privileges"], ["security_opt", "seccomp"]];
     if (service.spec.readOnly) paths.push(["read_only"]);
-    if (service.kind === "job" && status === "exited" && exitCode === 0) {
+    if (service.kind === "job" && (status === "created" || (status === "exited" && exitCode === 0))) {
+        const why = status === "created" ? "the job had run before" : "the job has ended";
         return paths.map((path) => ({
             path,
             result: "intended",
             rule: "finished-job",
             expected: "as the engine says",
-            actual: "no process: the job has ended",
+            actual: `no process: ${why}`,
         }));
     }
     if (!process.known) return paths.map((path) => open(path, process.reason));

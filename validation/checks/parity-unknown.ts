@@ -6,6 +6,7 @@ import { drift, equal, type Outcome, open, type ParityCheck, type Subject, shown
 /** Keys of a service's record in the release; what is not of the container is judged elsewhere, or is no fact of it. */
 const serviceKeys: Readonly<Record<keyof Required<ServiceRelease>, true>> = {
     name: true,
+    replicaOf: true,
     kind: true,
     revision: true,
     image: true,

@@ -2,6 +2,8 @@
  * Whether a container is what the baseline says, property by property (R30): pure, from evidence to findings. A
  * property that no check knows is an error, never a pass.
  */
+import { baselineName } from "../../release/replicas.ts";
+import type { ServiceRelease } from "../../release/types.ts";
 import { type Finding, findingSchema } from "../parity/finding.ts";
 import type { LineFinder } from "../parity/lines.ts";
 import { ruleOf } from "../parity/rules.ts";
@@ -47,13 +49,19 @@ export interface Wording {
 /** Every finding on one container that is there. */
 export function compareContainer(subject: Subject, wording: Wording): Finding[] {
     const outcomes = parityChecks.flatMap((check) => check.compare(subject));
-    return outcomes.map((outcome) => findingOf(subject.service.name, outcome, wording));
+    return outcomes.map((outcome) => findingOf(subject.service, outcome, wording));
 }
 
 /** From what a check says to a finding, with the place in the file and the next step. */
-export function findingOf(service: string, outcome: Outcome, wording: Wording): Finding {
+export function findingOf(
+    entry: Pick<ServiceRelease, "name" | "replicaOf">,
+    outcome: Outcome,
+    wording: Wording,
+): Finding {
+    const { name: service } = entry;
+    const written = baselineName(entry);
     const { path, result, rule, ofProcess, unknown } = outcome;
-    const section = sectionOf(service);
+    const section = sectionOf(written);
     const line = wording.lineOf([...section, ...path]);
     const property = path.join(".");
     const restoredBy = restorerOf(service, outcome);

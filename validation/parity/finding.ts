@@ -8,7 +8,10 @@ import { z } from "zod";
 export const findingResults = ["same", "intended", "drift", "inconclusive"] as const;
 
 export const findingSchema = z.strictObject({
-    /** The service of the compose file, or `edge`; of what belongs to no service `networks.<key>` or `volumes.<key>`. */
+    /**
+     * The service of the compose file, one of its replicas as in `web-2`, or `edge`; of what belongs to no service
+     * `networks.<key>` or `volumes.<key>`.
+     */
     service: z.string().min(1),
     /** Key path below that in compose's terms, as in `healthcheck.interval`; `(process)` marks a process's own evidence. */
     property: z.string().min(1),

@@ -152,7 +152,7 @@ async function infrastructure(engine: Engine, release: Release): Promise<Entry[]
     const keyOf = (name: string) => name.slice(release.project.length + 1);
     const wording = wordingFor({});
     const worded = (subject: string, outcomes: readonly Outcome[]) =>
-        entriesOf(outcomes.map((outcome) => findingOf(subject, outcome, wording)));
+        entriesOf(outcomes.map((outcome) => findingOf({ name: subject }, outcome, wording)));
     const found = await Promise.all([
         ...release.networks.map(async (network) =>
             worded(`networks.${keyOf(network.name)}`, compareNetwork(network, await networkFact(engine, network.name))),

@@ -111,11 +111,13 @@ export async function comparePlacement(
             const found = evidence[index];
             return found === undefined ? [] : judge(service, found);
         }),
-        ...compareEdge(release, edgeEvidence, committed("edge")).map((outcome) => findingOf("edge", outcome, wording)),
-        ...strangersAmong(strangers, release, options.previousMayRun ?? false).map(([service, outcome]) =>
-            findingOf(service, outcome, wording),
+        ...compareEdge(release, edgeEvidence, committed("edge")).map((outcome) =>
+            findingOf({ name: "edge" }, outcome, wording),
         ),
-        ...around.map(([subject, outcome]) => findingOf(subject, outcome, wording)),
+        ...strangersAmong(strangers, release, options.previousMayRun ?? false).map(([service, outcome]) =>
+            findingOf(release.services.find(({ name }) => name === service) ?? { name: service }, outcome, wording),
+        ),
+        ...around.map(([subject, outcome]) => findingOf({ name: subject }, outcome, wording)),
     ];
     return { findings, summary: summarize(findings) };
 }
@@ -139,9 +141,9 @@ function presentContainer({ container }: ContainerEvidence, missing: string): Fa
 function absence(service: ServiceRelease, found: ContainerEvidence, wording: Wording): Finding[] | undefined {
     const path = ["(container)"];
     const { container } = found;
-    if (!container.known) return [findingOf(service.name, open(path, container.reason), wording)];
+    if (!container.known) return [findingOf(service, open(path, container.reason), wording)];
     if (container.value !== undefined) return undefined;
-    return [findingOf(service.name, drift(path, "a container", "missing"), wording)];
+    return [findingOf(service, drift(path, "a container", "missing"), wording)];
 }
 
 /** Networks and volumes, those of the edge among them: findings about `networks.<key>` and `volumes.<key>`. */

@@ -20,7 +20,7 @@ const reasons = {
     "built-image-name": "An image that is built here is named after the digest of its source, not after the project.",
     "memory-in-mebibytes": "Pulumi's provider counts memory in MiB: a limit is rounded to the nearest one.",
     "power-given-up": "The program gave up power that it was started with, by itself; it never holds more.",
-    "finished-job": "A job that has ended well has no process that could be asked.",
+    "finished-job": "A job that has done its work has no process that could be asked.",
     "previous-until-deleted": "The previous containers stand until Pulumi deletes them, at the end of the update.",
 } as const;
 

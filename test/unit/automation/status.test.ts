@@ -9,6 +9,7 @@ const api: ObservedContainer = {
     revision: "3f9c1a2b",
     imageId: "sha256:aaaaaaaaaaaaaaaa",
     state: "running",
+    exitCode: 0,
     health: "healthy",
 };
 const edge: ObservedContainer = { ...api, service: "edge", name: "edge-11111111-1234567", revision: "11111111" };
@@ -46,6 +47,19 @@ describe("the status", () => {
         const stranger = { ...api, service: "old", name: "old-1" };
         expect(deviations(api, edge, stranger)).toEqual(["old: runs, but is not recorded"]);
         expect(deviations(api, edge, { ...stranger, state: "exited" })).toEqual([]);
+    });
+
+    test("of a job is as recorded when it has ended well, or was not started since it had run before", () => {
+        const services = outcome.services.map((service) => ({ ...service, kind: "job" }));
+        const of = (change: Partial<ObservedContainer>) =>
+            judgeStatus({ ...outcome, services }, [{ ...api, health: "none", ...change }]).flatMap(
+                ({ deviations }) => deviations,
+            );
+        expect(of({ state: "exited" })).toEqual([]);
+        expect(of({ state: "created" })).toEqual([]);
+        expect(of({ state: "exited", exitCode: 3 })).toEqual(["is exited, with exit code 3"]);
+        expect(of({ state: "running" })).toEqual(["is running, with exit code 0"]);
+        expect(of({ revision: "ffffffff", state: "exited" })).toEqual(["revision 3f9c1a2b is missing"]);
     });
 
     test("deviates when no edge runs", () => {

@@ -156,15 +156,29 @@ describe("intended differences", () => {
         expect(problems({ process: process(halfway) }).map(({ property }) => property)).toContain("user (process)");
     });
 
-    test("a finished job has no process; one that failed is inconclusive", () => {
+    test("a finished job has no process, nor has one that had run before; one that failed is inconclusive", () => {
         const service = serviceWith({}, "job");
-        const ended = (code: number) => ({
+        const ended = (code: number, status = "exited") => ({
             service,
-            process: unknown<never>("the container is exited"),
-            container: sampleContainer({ state: { Status: "exited", Running: false, ExitCode: code } }),
+            process: unknown<never>(`the container is ${status}`),
+            container: sampleContainer({ state: { Status: status, Running: false, ExitCode: code } }),
         });
         expect(problems(ended(0))).toEqual([]);
+        expect(problems(ended(0, "created"))).toEqual([]);
         expect(new Set(problems(ended(1)).map(({ result }) => result))).toEqual(new Set(["inconclusive"]));
+    });
+
+    test("a replica is compared with the service that it is one of, and named by itself", () => {
+        const service = { ...serviceWith({}), name: "api-2", replicaOf: "api" };
+        const container = sampleContainer();
+        container.Name = "/api-2-00000001-0abcdef";
+        container.Config.Labels["plumbline.service"] = "api-2";
+        const found = compare({ service, container });
+        expect(found.filter(({ result }) => result === "drift")).toEqual([]);
+        const of = (property: string) => found.find((finding) => finding.property === property);
+        expect(of("networks.network.aliases")).toMatchObject({ result: "intended", expected: '["api"]' });
+        expect(of("container_name")).toMatchObject({ service: "api-2", expected: "sample-api-2" });
+        expect(of("restart")?.where.keyPath).toBe("services.api.restart");
     });
 
     test("a limit that is no whole number of MiB is rounded by a rule, any other is a drift", () => {

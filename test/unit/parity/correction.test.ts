@@ -49,12 +49,12 @@ const rawVolume = {
 /** What the engine would say, read as its answers are. */
 async function ofNetwork(change: object = {}) {
     const fact = await networkFact({ networkDetails: async () => ({ ...rawNetwork, ...change }) as never }, "it");
-    return compareNetwork(network, fact).map((outcome) => findingOf("networks.network", outcome, wording));
+    return compareNetwork(network, fact).map((outcome) => findingOf({ name: "networks.network" }, outcome, wording));
 }
 
 async function ofVolume(change: object = {}) {
     const fact = await volumeFact({ volumeDetails: async () => ({ ...rawVolume, ...change }) as never }, "it");
-    return compareVolume(volume, fact).map((outcome) => findingOf("volumes.data", outcome, wording));
+    return compareVolume(volume, fact).map((outcome) => findingOf({ name: "volumes.data" }, outcome, wording));
 }
 
 describe("a correction", () => {
@@ -101,7 +101,9 @@ describe("a correction", () => {
             process: unknown<never>("gone"),
             files: {},
         };
-        const findings = compareEdge(sampleRelease(), evidence).map((outcome) => findingOf("edge", outcome, wording));
+        const findings = compareEdge(sampleRelease(), evidence).map((outcome) =>
+            findingOf({ name: "edge" }, outcome, wording),
+        );
         expect(correctionsOf(findings, containers).corrections).toEqual([
             {
                 service: "edge",

@@ -51,6 +51,14 @@ describe("a service is translated", () => {
         expect(only({ deploy }).spec).toMatchObject({ cpus: 0.5, memoryBytes: 100, pidsLimit: 7 });
     });
 
+    test("with as many replicas as either key says, and one where none does [R91]", () => {
+        expect([only({}), only({ scale: 3 }), only({ deploy: { mode: "replicated", replicas: 2 } })]).toMatchObject([
+            { replicas: 1 },
+            { replicas: 3 },
+            { replicas: 2 },
+        ]);
+    });
+
     test("with mounts by the engine's names, and every kind of tmpfs", () => {
         const volumes = [
             { type: "volume", source: "data", target: "/data", read_only: true, volume: {} },
@@ -147,8 +155,8 @@ describe("a service is refused by name", () => {
         ["volumes.0.source", { volumes: [{ type: "volume", target: "/e", volume: {} }] }, /anonymous/],
         ["secrets", { secrets: [{ source: "x" }] }, /not declared under secrets/],
         ["configs", { configs: [{ source: "x", target: "/x" }] }, /not declared under configs/],
-        ["deploy.replicas", { deploy: { replicas: 2 } }, /more than one replica/],
-        ["scale", { scale: 3 }, /more than one replica/],
+        ["deploy.replicas", { deploy: { replicas: 0 } }, /leave the service out/],
+        ["scale", { scale: 0 }, /leave the service out/],
         ["devices", { devices: ["/dev/x"] }, /hardware, kernel or engine of one machine/],
         ["devises", { devises: ["/dev/x"] }, /not supported by Plumbline/],
         ["dns", { dns: ["10.0.0.1", "10.0.0.2"] }, /order of several .* name server/],

@@ -2,7 +2,8 @@
 import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { BaselineService } from "../../../release/baseline.ts";
-import { kindOf, startDeadline } from "../../../release/freeze.ts";
+import { startDeadline } from "../../../release/freeze.ts";
+import { kindOf } from "../../../release/kind.ts";
 import { parseSettings } from "../../../release/settings.ts";
 import type { Release } from "../../../release/types.ts";
 import { baselineOf, makeProject, port, refusalOf, releaseOf, service, type Tree } from "./fixture.ts";
@@ -46,10 +47,14 @@ describe("the kind of a service that says none", () => {
 });
 
 describe("the start deadline", () => {
-    const deadline = (healthcheck: Tree | undefined, raw: Record<string, string> = {}) => {
+    const deadline = (
+        healthcheck: Tree | undefined,
+        raw: Record<string, string> = {},
+        kind: "request" | "job" = "request",
+    ) => {
         const [it] = baselineOf({ web: service(healthcheck === undefined ? {} : { healthcheck }) }).services;
         if (it === undefined) throw new Error("no service");
-        return startDeadline("web", it.spec, parseSettings("local", raw));
+        return startDeadline("web", it.spec, parseSettings("local", raw), kind);
     };
 
     test("is never shorter than what the healthcheck itself allows, nor than the initial delay [R32]", () => {
@@ -62,6 +67,13 @@ describe("the start deadline", () => {
     test("covers the probes' retries with backoff where there is no healthcheck [R32]", () => {
         expect(deadline(undefined)).toBe(10_000 + 5000 + 10_000 + 20_000);
         expect(deadline({ disable: true })).toBe(45_000);
+    });
+
+    test("of a job is one of its own: until it ends", () => {
+        const check = { test: ["CMD", "x"] };
+        expect(deadline(check, {}, "job")).toBe(600_000);
+        expect(deadline(undefined, { jobTimeoutSeconds: "30" }, "job")).toBe(30_000);
+        expect(deadline(undefined, { startTimeoutSeconds: '{"web":90}' }, "job")).toBe(90_000);
     });
 
     test("can be set for a service [R20]", () => {
@@ -153,6 +165,102 @@ describe("a service without probes of its own", () => {
         expect(release.services[0]?.probes).toEqual([
             { type: "http", port: 80, path: "/health", headers: {}, expect: { status: 200 } },
         ]);
+    });
+});
+
+describe("replicas", () => {
+    const pair = (replicas: number, over: Tree = {}) =>
+        releaseOf(project, {
+            web: service({ ports: [port(8080, 80)], deploy: { replicas }, ...over }),
+            mail: service({ depends_on: { web: { condition: "service_healthy", required: true } } }),
+        });
+
+    test("are entries of their own, alike but for their names, and behind one listener [R91]", async () => {
+        const { services, edge } = await pair(3);
+        expect(services.map(({ name, replicaOf }) => [name, replicaOf])).toEqual([
+            ["web", undefined],
+            ["web-2", "web"],
+            ["web-3", "web"],
+            ["mail", undefined],
+        ]);
+        const [first, ...others] = services.slice(0, 3);
+        for (const other of others) {
+            const { replicaOf: _, ...alike } = other;
+            expect({ ...alike, name: "web" }).toEqual(first);
+        }
+        expect(edge.listeners).toEqual([expect.objectContaining({ service: "web", port: 80, replicas: 3 })]);
+        expect(edge.networks[0]?.aliases).toEqual(["mail", "web"]);
+    });
+
+    test("are all waited for by who depends on the service [R07]", async () => {
+        const { services } = await pair(2);
+        expect(services.at(-1)?.dependsOn.map(({ service }) => service)).toEqual(["web", "web-2"]);
+    });
+
+    test("that are one are the same release as no number at all", async () => {
+        const { id } = await pair(1);
+        expect((await pair(1, { deploy: undefined })).id).toBe(id);
+        expect((await pair(1, { deploy: undefined, scale: 1 })).id).toBe(id);
+    });
+
+    test("more or fewer of them change nothing of those that stay, nor of the edge's container", async () => {
+        const [one, three] = [await pair(1), await pair(3)];
+        expect(revisions(three)).toMatchObject(revisions(one));
+        expect(three.edge.revision).toBe(one.edge.revision);
+        expect(three.id).not.toBe(one.id);
+    });
+
+    test.each<[string, Tree, Tree, RegExp]>([
+        ["a volume", { volumes: [{ type: "volume", source: "data", target: "/d", volume: {} }] }, {}, /use one volume/],
+        ["the kind job", { "x-plumbline": { kind: "job" } }, {}, /a job runs once, not 2 times/],
+        ["a namesake", {}, { "web-2": service() }, /would be called web-2, as another service is/],
+    ])("of a service with %s are refused by name", async (_, over, others, reason) => {
+        const services = { web: service({ scale: 2, ...over }), ...others };
+        const refused = await refusalOf(() =>
+            releaseOf(project, services, { volumes: { data: { name: "demo_data" } } }),
+        );
+        expect([refused.category, refused.service]).toEqual(["baseline", "web"]);
+        expect(refused.message).toMatch(/services\.web: /);
+        expect(refused.message).toMatch(reason);
+    });
+});
+
+describe("a job", () => {
+    const waits = { depends_on: { migrate: { condition: "service_completed_successfully", required: true } } };
+
+    test("stands before who waits for it, and is nobody's address", async () => {
+        const { services, edge } = await releaseOf(project, {
+            app: service({ ports: [port(8080, 80)], ...waits }),
+            migrate: service({ restart: "no", expose: ["9000"] }),
+        });
+        expect(services.map(({ name, kind }) => [name, kind])).toEqual([
+            ["migrate", "job"],
+            ["app", "request"],
+        ]);
+        expect(edge.listeners.map(({ service }) => service)).toEqual(["app"]);
+    });
+
+    test.each<[string, Tree, RegExp]>([
+        [
+            "restarts",
+            { restart: "always" },
+            /app waits for its completion, but it is no job \(its restart policy is always\)/,
+        ],
+        [
+            "is of another kind",
+            { "x-plumbline": { kind: "consumer" } },
+            /it is no job \(its x-plumbline\.kind says so\)/,
+        ],
+        [
+            "restarts all the same",
+            { restart: "on-failure", "x-plumbline": { kind: "job" } },
+            /must be no, not on-failure/,
+        ],
+        ["publishes a port", { ports: [port(9000, 9000)] }, /nobody would answer on its ports/],
+    ])("that %s is refused by name [R07]", async (_, over, reason) => {
+        const refused = await refusalOf(() => releaseOf(project, { app: service(waits), migrate: service(over) }));
+        expect(refused).toMatchObject({ category: "baseline", service: "migrate" });
+        expect(refused.message).toMatch(reason);
     });
 });
 

@@ -44,6 +44,14 @@ describe("two edges as one", () => {
         expect(mergeEdges(wanted, old).listeners).toEqual([listener("api", 8000), listener("mailer", 2525)]);
     });
 
+    test("have the replicas of either, so that those which leave are there until they have left", () => {
+        const one = edgeOf([listener("api", 8000)]);
+        const three = edgeOf([{ ...listener("api", 8000), replicas: 3 }]);
+        expect(mergeEdges(one, three)).toEqual(three);
+        expect(mergeEdges(three, one)).toEqual(three);
+        expect(mergeEdges(one, one)).toEqual(one);
+    });
+
     test("serve a service that is kept at its new ports only", () => {
         const wanted = edgeOf([listener("api", 8001)]);
         expect(mergeEdges(wanted, edgeOf([listener("api", 8000)], [], "old")).listeners).toEqual([

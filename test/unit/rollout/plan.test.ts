@@ -24,7 +24,7 @@ interface Options {
 }
 
 /** Plans a change of each service by its name; what is not named is kept. */
-function plan(changes: Readonly<Record<string, "start" | "replace">>, options: Options = {}) {
+function plan(changes: Readonly<Record<string, "start" | "replace" | "join" | "run">>, options: Options = {}) {
     const release = sampleRelease(options.services ?? sampleServices());
     const context = {
         engine,
@@ -130,7 +130,7 @@ describe("the first deployment", () => {
 describe("conditions of compose", () => {
     const pair = (condition: Dependency["condition"]) =>
         plan(
-            { one: "start", two: "start" },
+            { one: condition === "service_completed_successfully" ? "run" : "start", two: "start" },
             {
                 services: [
                     sampleService("one", condition === "service_completed_successfully" ? "job" : "stateful"),
@@ -145,12 +145,15 @@ describe("conditions of compose", () => {
         expect(precedes("prove one", "start two")).toBe(false);
     });
 
-    test.each(["service_healthy", "service_completed_successfully"] as const)(
-        "%s waits for the proof [R07]",
-        (condition) => {
-            expect(pair(condition).precedes("prove one", "start two")).toBe(true);
-        },
-    );
+    test("service_healthy waits for the proof [R07]", () => {
+        expect(pair("service_healthy").precedes("prove one", "start two")).toBe(true);
+    });
+
+    test("service_completed_successfully waits for the end of the job, which is its proof [R07]", () => {
+        const { names, precedes } = pair("service_completed_successfully");
+        expect(precedes("run one", "start two")).toBe(true);
+        expect(names).not.toContain("prove one");
+    });
 
     test("what is kept is not waited for", () => {
         const { names, precedes } = plan({ api: "start" });
@@ -273,5 +276,62 @@ describe("networks that are left behind", () => {
         expect(names.at(-1)).toBe("edge off the networks of before");
         expect(besides("edge off the networks of before")).toEqual([]);
         expect(plan({ api: "replace" }, { previous: release }).names).not.toContain("edge off the networks of before");
+    });
+});
+
+describe("a job", () => {
+    const completed: Dependency = { service: "migrate", condition: "service_completed_successfully" };
+    const services = [
+        sampleService("db", "stateful"),
+        sampleService("migrate", "job", [{ service: "db", condition: "service_healthy" }]),
+        sampleService("web", "request", [completed]),
+        sampleService("worker", "consumer", [completed]),
+    ];
+
+    test("runs after what it depends on has changed, and before the candidates and consumers that wait for it [R07]", () => {
+        const { precedes } = plan({ db: "replace", migrate: "run", web: "replace", worker: "replace" }, { services });
+        for (const [first, second] of [
+            ["hand over db", "run migrate"],
+            ["run migrate", "candidate web"],
+            ["run migrate", "switch"],
+            ["run migrate", "hand over worker"],
+        ] as const)
+            expect([first, second, precedes(first, second)]).toEqual([first, second, true]);
+    });
+
+    test("that has run is not asked for anything", () => {
+        const { names } = plan({ web: "replace" }, { services, previous: sampleRelease(services) });
+        expect(names.filter((name) => name.endsWith("migrate"))).toEqual([]);
+    });
+});
+
+describe("replicas", () => {
+    const web = sampleService("web", "request");
+    const replica = (ordinal: number) => ({ ...web, name: `web-${ordinal}`, replicaOf: "web" });
+    const services = [web, replica(2)];
+
+    test("are proven one by one and switched in one call [R91]", () => {
+        const { names, precedes } = plan({ web: "replace", "web-2": "replace" }, { services });
+        expect(names.filter((name) => name === "switch")).toHaveLength(1);
+        for (const name of ["candidate web", "candidate web-2", "load on web", "load on web-2"])
+            expect([name, precedes(name, "switch")]).toEqual([name, true]);
+    });
+
+    test("that join others are candidates: they get nothing before they are proven", () => {
+        const { names, precedes } = plan({ "web-2": "join" }, { services });
+        expect(names.filter((name) => name.startsWith("start"))).toEqual([]);
+        expect(precedes("load on web-2", "switch")).toBe(true);
+    });
+
+    test("that the release no longer has are removed after the switch", () => {
+        const { names, precedes } = plan({ web: "replace" }, { services: [web], removed: ["web-2", "web-3"] });
+        expect(names).toEqual(expect.arrayContaining(["switch", "remove web-2", "remove web-3"]));
+        expect(precedes("switch", "remove web-2")).toBe(true);
+    });
+
+    test("where fewer are wanted and nothing else has changed, nothing is switched", () => {
+        const { names } = plan({}, { services: [web], removed: ["web-2"] });
+        expect(names).toContain("remove web-2");
+        expect(names).not.toContain("switch");
     });
 });

@@ -48,7 +48,8 @@ describe("a container", () => {
 
     test("of a job that has ended well is in no trouble; one that has failed or was restarted is", () => {
         expect(trouble({ state: "exited" }, "job")).toBeUndefined();
-        expect(trouble({ state: "dead" }, "job")).toBeUndefined();
+        expect(trouble({ state: "running", health: "unhealthy" }, "job")).toBeUndefined();
+        expect(trouble({ state: "dead", exitCode: 0 }, "job")).toBe("stopped by itself with exit code 0");
         expect(trouble({ state: "exited", exitCode: 1 }, "job")).toBe("stopped by itself with exit code 1");
         expect(trouble({ state: "exited", restartCount: 1 }, "job")).toContain("was restarted 1 times");
     });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { ContainerState } from "../../../engine/docker.ts";
 import type { EdgeSlots } from "../../../engine/edge/slots.ts";
 import type { Release } from "../../../release/types.ts";
-import { type Seen, situationOf } from "../../../rollout/situation.ts";
+import { type Past, type Seen, situationOf } from "../../../rollout/situation.ts";
 import {
     declaredAll,
     declaredEdge,
@@ -38,8 +38,8 @@ function steady(release: Release): { running: Seen[]; slots: EdgeSlots } {
     };
 }
 
-function look(release: Release, running: readonly Seen[], slots: EdgeSlots) {
-    const situation = situationOf(release, declaredAll(release), declaredEdge, running, slots);
+function look(release: Release, running: readonly Seen[], slots: EdgeSlots, past?: Past) {
+    const situation = situationOf(release, declaredAll(release), declaredEdge, running, slots, past);
     const changes = situation.changes.map((entry) =>
         entry.change === "replace"
             ? `${entry.service.name}: replace ${entry.previous}`
@@ -136,15 +136,6 @@ describe("the situation", () => {
             expect([health, look(release, withHealth(health), slots).changes]).toEqual([health, keepAll]);
     });
 
-    test("a job that has run well is kept, one that has failed or not run is started", () => {
-        const withJob = sampleRelease([sampleService("migrate", "job")]);
-        const { name } = declaredOf("migrate");
-        expect(look(withJob, [seen("migrate", name, "exited")], {}).changes).toEqual(["migrate: keep"]);
-        const failed = { ...seen("migrate", name, "exited"), exitCode: 1 };
-        expect(look(withJob, [failed], {}).changes).toEqual(["migrate: start"]);
-        expect(look(withJob, [seen("migrate", name, "created")], {}).changes).toEqual(["migrate: start"]);
-    });
-
     test("a running service that the release no longer has is removed; a stopped one is left to Pulumi", () => {
         const { running, slots } = steady(release);
         const old = [seen("mailer", "mailer-1"), seen("cron", "cron-1", "exited")];
@@ -173,5 +164,86 @@ describe("the situation", () => {
             seen("edge", "edge-older", "exited"),
         ];
         expect(look(release, running, {}).previousEdges).toEqual(["edge-old"]);
+    });
+});
+
+describe("a job", () => {
+    const withJob = sampleRelease([sampleService("migrate", "job")]);
+    const { name } = declaredOf("migrate");
+    const past: Past = { finishedJobs: new Set(["migrate"]), containers: { migrate: declaredOf("migrate") } };
+    const first: Past = { finishedJobs: new Set(), containers: {} };
+
+    test("of a revision that no committed release had is run, whatever an undone rollout has left of it", () => {
+        for (const state of ["created", "exited", "dead"] as const)
+            expect(look(withJob, [seen("migrate", name, state)], {}, first).changes).toEqual(["migrate: run"]);
+    });
+
+    test("that has run for a committed release is not run again, also where its container was made anew", () => {
+        for (const state of ["created", "exited"] as const)
+            expect(look(withJob, [seen("migrate", name, state)], {}, past).changes).toEqual(["migrate: keep"]);
+    });
+
+    test("that somebody has run since and that failed, or that runs at this moment, is brought to its end", () => {
+        const failed = { ...seen("migrate", name, "exited"), exitCode: 1 };
+        expect(look(withJob, [failed], {}, past).changes).toEqual(["migrate: run"]);
+        expect(look(withJob, [seen("migrate", name)], {}, past).changes).toEqual(["migrate: run"]);
+    });
+
+    test("of a new revision is run, after the one that was committed", () => {
+        const next = sampleRelease([sampleService("migrate", "job", [], { revision: "00000002" })]);
+        const containers = [
+            seen("migrate", name, "exited"),
+            seen("migrate", "migrate-stray", "exited"),
+            seen("migrate", declaredOf("migrate", "00000002").name, "created"),
+        ];
+        const { changes } = situationOf(
+            next,
+            declaredAll(next),
+            declaredEdge,
+            containers,
+            {},
+            {
+                ...past,
+                finishedJobs: new Set(),
+            },
+        );
+        expect(changes).toEqual([{ change: "run", service: next.services[0], follows: name }]);
+    });
+});
+
+describe("a replica", () => {
+    const web = sampleService("web", "request");
+    const two = sampleRelease([web, { ...web, name: "web-2", replicaOf: "web" }]);
+    const withEdge: Release = {
+        ...two,
+        edge: {
+            ...two.edge,
+            listeners: [{ service: "web", port: 80, protocol: "http", kind: "request", replicas: 2 }],
+        },
+    };
+    const [first, second] = [declaredOf("web").name, declaredOf("web-2").name];
+    const slots: EdgeSlots = { web: serving(first), "web-2": serving(second) };
+
+    test("that is new joins the one that serves; where none serves, both are started", () => {
+        const running = [seen("web", first), seen("web-2", second, "created")];
+        expect(look(withEdge, running, { web: serving(first) }).changes).toEqual(["web: keep", "web-2: join"]);
+        const created = running.map((one): Seen => ({ ...one, state: "created" }));
+        expect(look(withEdge, created, {}).changes).toEqual(["web: start", "web-2: start"]);
+    });
+
+    test("that was stopped behind our back joins again, the first as well", () => {
+        const stopped = (which: string) =>
+            [seen("web", first), seen("web-2", second)].map(
+                (one): Seen => (one.name === which ? { ...one, state: "exited" } : one),
+            );
+        expect(look(withEdge, stopped(second), slots).changes).toEqual(["web: keep", "web-2: join"]);
+        expect(look(withEdge, stopped(first), slots).changes).toEqual(["web: join", "web-2: keep"]);
+    });
+
+    test("of another revision is replaced by itself, and one that the release no longer has is removed", () => {
+        const running = [seen("web", first), seen("web-2", "web-2-old"), seen("web-3", "web-3-old")];
+        const now = look(withEdge, running, { ...slots, "web-2": serving("web-2-old") });
+        expect(now.changes).toEqual(["web: keep", "web-2: replace web-2-old"]);
+        expect(now.removed).toEqual([{ service: "web-3", container: "web-3-old" }]);
     });
 });

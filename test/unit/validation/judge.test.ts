@@ -131,10 +131,11 @@ describe("the verdict on a service", () => {
         }
     });
 
-    test("of a job is a pass when it ended with 0, and a fail otherwise", () => {
+    test("of a job is a pass when it ended with 0 or had run before, and a fail otherwise", () => {
         const ended = (state: ContainerFacts["state"], exitCode: number) =>
             verdictOf(job, { ...recorded, name: "migrate" }, { ...good, state, exitCode }, []);
         expect(ended("exited", 0).result).toBe("pass");
+        expect(ended("created", 0).result).toBe("pass");
         expect(ended("exited", 1).findings).toEqual(["state: expected exited with 0, got exited with 1"]);
         expect(ended("running", 0).result).toBe("fail");
     });

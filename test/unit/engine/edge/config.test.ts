@@ -65,6 +65,53 @@ describe("the structure", () => {
     });
 });
 
+describe("replicas", () => {
+    const shared: EdgeRelease = {
+        ...edge,
+        listeners: [
+            { ...listener("web", 8000, "request", "http"), replicas: 2 },
+            { ...listener("feed", 7000, "request", "tcp"), replicas: 3 },
+        ],
+    };
+    const serving: EdgeSlots = {
+        web: { a: "web-1", b: "web-0", active: "a", held: false, candidate: null },
+        "web-2": { a: null, b: "web-2-1", active: "b", held: false, candidate: "web-2-1" },
+        feed: { a: "feed-1", b: null, active: null, held: true, candidate: null },
+        "feed-2": { ...emptySlots, held: true },
+        "feed-3": { ...emptySlots, held: true },
+    };
+
+    test("share one backend, requests in turn, connections to whom has fewest", () => {
+        const text = renderEdgeConfig(shared, {});
+        expect(text).toMatch(/backend web_8000 from http\n {4}retries 20\n {4}balance roundrobin\n/);
+        expect(text).toMatch(/backend feed_7000 from tcp\n {4}retries 20\n {4}balance leastconn\n/);
+        const servers = [...text.matchAll(/^ {4}server (\w+) none\.invalid:7000/gm)].map(([, name]) => name);
+        expect(servers.slice(0, 6)).toEqual(["a", "b", "a2", "b2", "a3", "b3"]);
+    });
+
+    test("are written into the text and read back", () => {
+        const text = renderEdgeConfig(shared, serving);
+        expect(slotsOf(text)).toEqual(serving);
+        expect(withSlots(renderEdgeConfig(shared, {}), serving)).toBe(text);
+        expect(structureOf(text)).toBe(structureOf(renderEdgeConfig(shared, {})));
+    });
+
+    test("are each asked by name, never one for another", () => {
+        const text = renderEdgeConfig(shared, serving);
+        expect(text).toContain("use_backend web-2_8000_active if { fc_pp_authority -m str active.web-2.8000 }");
+        const own = /backend web-2_8000_active from tcp\n((?: {4}.*\n)+)/.exec(text)?.[1] ?? "";
+        expect(own).toMatch(/server b web-2-1:8000 .* init-addr libc,none\n/);
+        expect(own).not.toContain("web-1:");
+    });
+
+    test("that are one make the same text as no number at all", () => {
+        const [first] = edge.listeners;
+        if (first === undefined) throw new Error("no listener");
+        const listeners = [{ ...first, replicas: 1 }, ...edge.listeners.slice(1)];
+        expect(renderEdgeConfig({ ...edge, listeners }, slots)).toBe(renderEdgeConfig(edge, slots));
+    });
+});
+
 describe("what one edge cannot tell apart", () => {
     const refused = (changed: Partial<EdgeRelease>) => () => renderEdgeConfig({ ...edge, ...changed }, {});
 
