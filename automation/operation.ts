@@ -2,6 +2,7 @@
 
 import path from "node:path";
 import { ConcurrentUpdateError, type EngineEvent, type Stack } from "@pulumi/pulumi/automation/index.js";
+import type { TimelineEvent } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import type { CommandContext } from "./context.ts";
 import { Diagnostics } from "./diagnostics.ts";
@@ -27,18 +28,18 @@ export function eventSink(
 
 /**
  * Runs an operation while the rollout's timeline is followed.
- * @param onBegin gets the id of each transaction that begins
+ * @param onBegin gets each beginning of a transaction: its id, and the command that it was begun for
  * @param since ISO 8601; older events have been told, or belong to an earlier command
  */
 export async function withTimeline<T>(
     context: CommandContext,
     operation: () => Promise<T>,
-    onBegin: (transaction: string) => void = () => {},
+    onBegin: (begun: Pick<TimelineEvent, "transaction" | "caller">) => void = () => {},
     since: string = context.startedAt,
 ): Promise<T> {
     const file = path.join(context.projectDir, timelinePath(context.stack));
     const tail = tailTimeline(file, since, (event) => {
-        if (event.event === "transaction-begin") onBegin(event.transaction);
+        if (event.event === "transaction-begin") onBegin(event);
         context.view.event(fromTimelineEvent(event));
     });
     try {

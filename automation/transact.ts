@@ -3,9 +3,11 @@
  * and `rollback`.
  */
 
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Stack, UpResult } from "@pulumi/pulumi/automation/index.js";
+import { callerVariable } from "../rollout/caller.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
@@ -40,7 +42,9 @@ interface Attempt {
     /** What Pulumi answered; undefined when it failed. */
     readonly result: UpResult | undefined;
     readonly error: unknown;
-    /** The transaction that began; undefined when none did. */
+    /** Name of this attempt: a transaction of another deployer bears another one. */
+    readonly caller: string;
+    /** The transaction that began for it; undefined when none did. */
     readonly transaction: string | undefined;
     /** Whether any resource was changed. */
     readonly acted: boolean;
@@ -57,8 +61,8 @@ export async function transact(
     options: TransactOptions,
 ): Promise<Ending<TransactExtra>> {
     const { stack } = place;
-    const attempt = await withVariables(stack, options.variables, () => attemptUp(context, stack, options.refresh));
-    const transaction = attempt.transaction ?? (await openedBy(context, place));
+    const attempt = await attemptUp(context, stack, options);
+    const transaction = attempt.transaction ?? (await openedBy(attempt, place));
     if (transaction === undefined) {
         if (attempt.result !== undefined) return await unchanged(context, place, attempt.result);
         if (attempt.acted) tellDisagreement(context, await agree(context, place));
@@ -81,40 +85,46 @@ export async function transact(
     }
 }
 
-async function attemptUp(context: CommandContext, stack: Stack, refresh: boolean): Promise<Attempt> {
+async function attemptUp(
+    context: CommandContext,
+    stack: Stack,
+    { refresh, variables }: TransactOptions,
+): Promise<Attempt> {
+    const caller = randomUUID();
     let transaction: string | undefined;
     let acted = false;
     const sink = eventSink(context);
     try {
-        const result = await withTimeline(
-            context,
-            () =>
-                withLock(context, stack, () =>
-                    stack.up({
-                        refresh,
-                        signal: context.signal,
-                        onEvent(event) {
-                            const { op, type } = event.resOutputsEvent?.metadata ?? {};
-                            if (op !== undefined && op !== "same" && !/^(pulumi|plumbline):/.test(type ?? ""))
-                                acted = true;
-                            sink(event);
-                        },
-                    }),
-                ),
-            (begun) => {
-                transaction = begun;
-            },
+        const up = () =>
+            stack.up({
+                refresh,
+                signal: context.signal,
+                onEvent(event) {
+                    const { op, type } = event.resOutputsEvent?.metadata ?? {};
+                    if (op !== undefined && op !== "same" && !/^(pulumi|plumbline):/.test(type ?? "")) acted = true;
+                    sink(event);
+                },
+            });
+        const result = await withVariables(stack, { ...variables, [callerVariable]: caller }, () =>
+            withTimeline(
+                context,
+                () => withLock(context, stack, up),
+                (begun) => {
+                    // In one folder two deployers write into one timeline.
+                    if (begun.caller === caller) transaction = begun.transaction;
+                },
+            ),
         );
-        return { result, error: undefined, transaction, acted };
+        return { result, error: undefined, caller, transaction, acted };
     } catch (error) {
-        return { result: undefined, error, transaction, acted };
+        return { result: undefined, error, caller, transaction, acted };
     }
 }
 
-/** A transaction of this command that was killed before its timeline began. */
-async function openedBy(context: CommandContext, { ledger }: Place): Promise<string | undefined> {
+/** A transaction of this attempt that was killed before its timeline began. */
+async function openedBy({ caller }: Attempt, { ledger }: Place): Promise<string | undefined> {
     const open = await ledger.current().catch(() => undefined);
-    return open !== undefined && open.since >= context.startedAt ? open.transaction : undefined;
+    return open?.caller === caller ? open.transaction : undefined;
 }
 
 async function verdictOf(

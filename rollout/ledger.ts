@@ -12,6 +12,7 @@ import { statusOf } from "../engine/docker-errors.ts";
 import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
+import { callerOf } from "./caller.ts";
 import { processStartTime } from "./process.ts";
 
 /** Who works on a stack at this moment, and since when. */
@@ -27,6 +28,8 @@ export interface OpenTransaction {
     /** Start time of the process, so that another one with the same number is not taken for it; empty where unknown. */
     readonly pidStart: string;
     readonly since: string;
+    /** The command that it was begun for; none under plain Pulumi. */
+    readonly caller?: string;
 }
 
 /** Everything that brings a stack back to a release: its definition and the containers that run it. */
@@ -142,7 +145,7 @@ export class Ledger {
     ): Promise<{ readonly mine: OpenTransaction } | { readonly other: OpenTransaction }> {
         const other = await this.current();
         if (other !== undefined) return { other };
-        const mine: OpenTransaction = { ...wanted, epoch: 1, ...thisProcess() };
+        const mine: OpenTransaction = { ...wanted, epoch: 1, ...thisProcess(), ...callerOf() };
         if (await this.#createOnce(this.#epochName(1), "transaction", labelsOf(mine))) return { mine };
         const faster = await this.current();
         return faster === undefined ? this.begin(wanted) : { other: faster };
@@ -399,6 +402,7 @@ function fromLabels(container: Pick<ContainerSummary, "labels">): OpenTransactio
         pid: Number(label("pid")),
         pidStart: label("pidStart"),
         since: label("since"),
+        ...(label("caller") === "" ? {} : { caller: label("caller") }),
     };
 }
 

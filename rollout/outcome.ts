@@ -57,4 +57,6 @@ export interface TimelineEvent {
     readonly service?: string;
     readonly durationMs?: number;
     readonly message: string;
+    /** Of a beginning: the command that the transaction was begun for. */
+    readonly caller?: string;
 }

@@ -25,7 +25,7 @@ export async function settle(
     await ledger.open();
     const last = await ledger.lastCommit();
     const committed = last?.transaction === mine.transaction;
-    session.begin(last?.release ?? null, `recovering ${mine.transaction}, ${committed ? "forward" : "backward"}`);
+    session.begin(last?.release ?? null, mine, `recovering ${mine.transaction}, ${committed ? "forward" : "backward"}`);
     try {
         if (!committed) await ledger.recordUndone(mine.transaction);
         const left = await session.putBack(last, mine);

@@ -42,7 +42,7 @@ export async function performRollout(
     const mayAct = () => session.assertHeld(open);
     const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };
     try {
-        session.begin(last?.release ?? null);
+        session.begin(last?.release ?? null, open);
         await ledger.recordTarget(open.transaction, session.placement({}), request.releaseText);
         await removeFileLeftovers(engine, release.project, release).catch(warn);
         const previous = last === undefined ? undefined : await ledger.release(last.release);

@@ -74,8 +74,16 @@ export class Session {
         this.redact = (text) => values.reduce((clean, redact) => redact(clean), text);
     }
 
-    /** Begins the record of the transaction. @param event what is said first, when it is not a plain beginning */
-    begin(previous: string | null, event = `${this.transaction}: ${previous ?? "nothing"} → ${this.release.id}`): void {
+    /**
+     * Begins the record of the transaction.
+     * @param caller the command that it was begun for
+     * @param event what is said first, when it is not a plain beginning
+     */
+    begin(
+        previous: string | null,
+        { caller }: Pick<OpenTransaction, "caller">,
+        event = `${this.transaction}: ${previous ?? "nothing"} → ${this.release.id}`,
+    ): void {
         const { release, redact, now } = this;
         this.#previous = previous;
         mkdirSync(this.evidence, { recursive: true, mode: 0o700 });
@@ -90,7 +98,8 @@ export class Session {
             redact,
             onLine: (service, message) => timeline.record({ event: "log", service, message }),
         });
-        timeline.record({ event: "transaction-begin", message: event });
+        const by = caller === undefined ? {} : { caller };
+        timeline.record({ event: "transaction-begin", message: event, ...by });
         writeFileSync(path.join(this.evidence, "release.json"), this.request.releaseText, { mode: 0o600 });
     }
 
