@@ -38,10 +38,12 @@ const credentials = new Credentials("credentials", {
     sources: { ...release.secretSources },
     versions: { ...release.secretVersions },
     given: pulumi.secret({ ...settings.secrets }),
+    ledger: { project, image: release.edge.image.reference, ...at },
 });
 const secrets = credentials.values;
 
-const networks = new StackNetworks("networks", { networks: release.networks });
+// After the credentials, which refuse to be made for a stack that another Pulumi state has deployed.
+const networks = new StackNetworks("networks", { networks: release.networks }, { dependsOn: [credentials] });
 const volumes = new DataVolumes("volumes", { volumes: release.volumes });
 const images = new Images("images", {
     images: builtImages(release),

@@ -4,8 +4,9 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { PlumblineError } from "../release/errors.ts";
-import { busy, type OpenTransaction, type Placement } from "../rollout/ledger.ts";
+import { describeError, PlumblineError } from "../release/errors.ts";
+import type { Release } from "../release/types.ts";
+import { busy, type OpenTransaction, type Placement, TransactionLost } from "../rollout/ledger.ts";
 import type { Outcome } from "../rollout/outcome.ts";
 import { settle } from "../rollout/recover.ts";
 import type { RolloutRequest } from "../rollout/session.ts";
@@ -13,7 +14,7 @@ import type { CommandContext } from "./context.ts";
 import { describeOwner, ownerState } from "./deployer.ts";
 import { withLaterTimeline } from "./operation.ts";
 import type { Place } from "./place.ts";
-import { readSecretValues } from "./state.ts";
+import { readSecretValues, type SecretValues } from "./state.ts";
 
 /** Longest wait for a guard or a provider that has outlived its CLI. Undoing takes at most 60 s (item 3). */
 const waitMs = 90_000;
@@ -26,11 +27,18 @@ export interface Ended {
     readonly outcome: Extract<Outcome, "committed" | "rolled-back" | "rollback-failed">;
     /** What could not be done; null unless `rollback-failed`. */
     readonly error: string | null;
+    /** Whether it is still open, for `recover` to try again. */
+    readonly isOpen: boolean;
 }
 
 export interface EndOptions {
     /** Take it over from an owner on another machine too. @default false */
     readonly yes?: boolean;
+    /**
+     * The caller brings a release up next: what cannot be put back before is told, and the transaction is closed all the
+     * same. @default it stays open
+     */
+    readonly goOn?: boolean;
     /** The caller's own transaction, whose update has ended: whoever still holds it is about to end it. @default any */
     readonly own?: string;
 }
@@ -38,7 +46,7 @@ export interface EndOptions {
 /**
  * Returns when no transaction is open any more: at once when there was none.
  * @throws PlumblineError `rollback` when a deployer is at work, or has been, on a machine that cannot be judged from
- * here, or when the wait was too long
+ * here, or when the wait was too long; `settings` when the secrets of what is to be put back are not known here
  */
 export async function endOpenTransaction(
     context: CommandContext,
@@ -54,7 +62,7 @@ async function endOrWait(
     context: CommandContext,
     place: Place,
     first: OpenTransaction,
-    { yes = false, own }: EndOptions,
+    { yes = false, own, goOn = false }: EndOptions,
 ): Promise<Ended> {
     const { project } = place.settings;
     const deadline = Date.now() + waitMs;
@@ -64,10 +72,9 @@ async function endOrWait(
         if (open?.transaction !== first.transaction) return await endedBy(place, first.transaction);
         const state = ownerState(open);
         if (state === "dead" || (state === "elsewhere" && yes)) {
-            const mine = await place.ledger.takeOver(open);
-            if (mine === undefined) continue;
-            context.note(`${capitalised(describeOwner(open, state))}: it is ended now.`);
-            return await settleHere(context, place, mine);
+            const ended = await takeOver(context, place, open, { goOn, owner: describeOwner(open, state) });
+            if (ended === undefined) continue;
+            return ended;
         }
         if (state === "elsewhere") throw elsewhereError(project, open);
         if (state === "at-work" && own === undefined) throw busy(project, open);
@@ -81,32 +88,60 @@ async function endOrWait(
 async function endedBy({ ledger }: Place, transaction: string): Promise<Ended> {
     const commits = await ledger.commits();
     const committed = commits.some((commit) => commit.transaction === transaction);
-    return { transaction, outcome: committed ? "committed" : "rolled-back", error: null };
+    return { transaction, outcome: committed ? "committed" : "rolled-back", error: null, isOpen: false };
 }
 
-/** Runs the recovery in this process, which has taken the transaction over. */
-async function settleHere(context: CommandContext, place: Place, mine: OpenTransaction): Promise<Ended> {
+/** Takes a transaction over and ends it in this process. @returns nothing when somebody else has it, or it has ended */
+async function takeOver(
+    context: CommandContext,
+    place: Place,
+    open: OpenTransaction,
+    { goOn, owner }: { readonly goOn: boolean; readonly owner: string },
+): Promise<Ended | undefined> {
     const { ledger } = place;
-    const { transaction } = mine;
-    const last = await ledger.lastCommit();
-    const target = await ledger.target(transaction);
-    const placement = target ?? last;
-    if (placement === undefined) {
-        // Killed before it had said where to: nothing was started.
+    const { transaction } = open;
+    const failed = { transaction, outcome: "rollback-failed" } as const;
+    const secrets = await readSecretValues(place.stack);
+    try {
+        const wanted = await wantedBy(place, transaction);
+        if (wanted !== undefined) await assertSecrets(place, wanted, secrets);
+        const mine = await ledger.takeOver(open);
+        if (mine === undefined) return undefined;
+        context.note(`${capitalised(owner)}: it is ended now.`);
+        if (wanted === undefined) {
+            // Killed before it had said where to: nothing was started.
+            await ledger.end(mine);
+            return { transaction, outcome: "rolled-back", error: null, isOpen: false };
+        }
+        const request = requestFor(wanted, secrets, place.engineHost);
+        const { outcome, error } = await inFolder(context.projectDir, () => settle(mine, request, () => undefined));
+        if (outcome === "committed" || outcome === "rolled-back") {
+            return { transaction, outcome, error: null, isOpen: false };
+        }
+        if (!goOn) return { ...failed, error, isOpen: true };
         await ledger.end(mine);
-        return { transaction, outcome: "rolled-back", error: null };
+        context.note(`What ran before cannot be put back, and what is deployed now takes its place: ${error}`);
+        return { ...failed, error, isOpen: false };
+    } catch (error) {
+        if (error instanceof TransactionLost) return undefined;
+        if (error instanceof UnknownSecrets) throw error;
+        return { ...failed, error: describeError(error), isOpen: true };
     }
-    const request = await requestFor(place, placement, target !== undefined);
-    const outcome = await inFolder(context.projectDir, () => settle(mine, request, () => undefined));
-    if (outcome.outcome === "committed" || outcome.outcome === "rolled-back") {
-        return { transaction, outcome: outcome.outcome, error: null };
-    }
-    return { transaction, outcome: "rollback-failed", error: `transaction ${transaction} could not be ended` };
 }
 
-/** What the dead deployer wanted, as far as the ledger and the state tell. */
-async function requestFor(place: Place, placement: Placement, isTarget: boolean): Promise<RolloutRequest> {
-    const { ledger, stack, engineHost } = place;
+/** Where a dead deployer wanted to go, or else where it came from. */
+interface Wanted {
+    readonly placement: Placement;
+    readonly isTarget: boolean;
+    readonly release: Release;
+    readonly releaseText: string;
+}
+
+/** As the ledger tells; nothing when the deployer was killed before it had said so. */
+async function wantedBy({ ledger }: Place, transaction: string): Promise<Wanted | undefined> {
+    const target = await ledger.target(transaction);
+    const placement = target ?? (await ledger.lastCommit());
+    if (placement === undefined) return undefined;
     const releaseText = await ledger.releaseText(placement.release);
     const release = await ledger.release(placement.release);
     if (releaseText === undefined || release === undefined) {
@@ -114,10 +149,37 @@ async function requestFor(place: Place, placement: Placement, isTarget: boolean)
             remedy: `Look at the volume ${ledger.volume}; deploying again mends the stack.`,
         });
     }
-    const { declared, committed } = await readSecretValues(stack);
+    return { placement, isTarget: target !== undefined, release, releaseText };
+}
+
+/** What `settle` needs of it. */
+function requestFor(
+    { placement, isTarget, release, releaseText }: Wanted,
+    { declared, committed }: SecretValues,
+    engineHost: string | undefined,
+): RolloutRequest {
     const { edge, containers } = placement;
     const secrets = isTarget ? declared : committed;
     return { release, releaseText, edge, containers, secrets, previousSecrets: committed, engineHost };
+}
+
+/** Another clone has neither the values nor a way to prove what needs them. */
+class UnknownSecrets extends PlumblineError {
+    constructor(release: string, names: readonly string[]) {
+        super("settings", `The secrets of release ${release} are not in this Pulumi state: ${names.join(", ")}.`, {
+            remedy: "Run this where that release was deployed from, or with its Pulumi state (PULUMI_BACKEND_URL).",
+        });
+    }
+}
+
+/** @throws UnknownSecrets when a release that may have to be put back was given values that are not known here */
+async function assertSecrets({ ledger }: Place, { release }: Wanted, { declared }: SecretValues): Promise<void> {
+    const last = await ledger.lastCommit();
+    const previous = last === undefined ? undefined : await ledger.release(last.release);
+    for (const { id, secretVersions } of previous === undefined ? [release] : [release, previous]) {
+        const missing = Object.keys(secretVersions).filter((name) => declared[name] === undefined);
+        if (missing.length > 0) throw new UnknownSecrets(id, missing);
+    }
 }
 
 /** The rollout writes its evidence below the folder in which it works. */

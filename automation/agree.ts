@@ -6,10 +6,11 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { releaseVariable } from "../rollout/choose.ts";
 import type { CommandContext } from "./context.ts";
 import { Diagnostics } from "./diagnostics.ts";
+import { foreignStateOf } from "./foreign.ts";
 import { clearPending, eventSink, withLaterTimeline, withLock } from "./operation.ts";
 import type { Place } from "./place.ts";
 import { pulumiFailure } from "./pulumi-error.ts";
-import type { Failure } from "./result.ts";
+import { type Failure, failureOf } from "./result.ts";
 import { readState } from "./state.ts";
 
 /** What it took. */
@@ -22,7 +23,8 @@ export interface Agreement {
 
 /**
  * Brings the state to agree with the last committed release: containers that are declared and do not belong to it are
- * deleted. Where nothing is committed, everything but data volumes is removed.
+ * deleted. Where nothing is committed, everything but data volumes is removed. A state from which what runs was not
+ * deployed is left alone: to agree it would have to replace everything.
  */
 export async function agree(context: CommandContext, place: Place): Promise<Agreement> {
     const diagnostics = new Diagnostics();
@@ -33,14 +35,15 @@ export async function agree(context: CommandContext, place: Place): Promise<Agre
     try {
         const last = await place.ledger.lastCommit();
         const { stack } = place;
-        changed = await withLock(context, stack, () => clearPending(context, stack), onCleared);
+        const foreign = await foreignStateOf(place);
+        if (foreign !== undefined) return { changed, failure: failureOf(foreign) };
+        changed = await withLock(context, place, () => clearPending(context, place), onCleared);
         const operation =
             last === undefined
                 ? () => removeAll(context, place, diagnostics)
                 : () => upOf(context, stack, last.release, diagnostics);
-        if (await withLaterTimeline(context, () => withLock(context, stack, operation, onCleared))) changed = true;
-        if (await removeStrays(context, place)) changed = true;
-        if (last === undefined) await place.ledger.close();
+        if (await withLaterTimeline(context, () => withLock(context, place, operation, onCleared))) changed = true;
+        if (last === undefined && (await place.ledger.current()) === undefined) await place.ledger.close();
         return { changed, failure: null };
     } catch (error) {
         return { changed, failure: pulumiFailure(error, diagnostics) };
@@ -82,29 +85,4 @@ export async function withVariables<T>(
     } finally {
         stack.workspace.envVars = envVars;
     }
-}
-
-/**
- * Removes containers of the stack that do not run and that neither the last commit nor the state knows: a CLI that was
- * killed while it created them has written down nothing of them. @returns whether there were any
- */
-export async function removeStrays(context: CommandContext, place: Place): Promise<boolean> {
-    const { engine, ledger, settings, stack } = place;
-    if ((await ledger.current()) !== undefined) return false;
-    const last = await ledger.lastCommit();
-    const kept = new Set([last?.edge, ...Object.values(last?.containers ?? {})].map((container) => container?.name));
-    const suspects = (await engine.list({ "plumbline.project": settings.project })).filter(
-        ({ name, state, labels }) =>
-            labels["plumbline.service"] !== undefined &&
-            (state === "created" || state === "exited" || state === "dead") &&
-            !kept.has(name),
-    );
-    if (suspects.length === 0) return false;
-    const { containers } = await readState(stack);
-    const strays = suspects.filter(({ id }) => !containers.has(id));
-    for (const { id, name } of strays) {
-        context.note(`${name} was created by a deployer that was killed, and is removed.`);
-        await engine.remove(id);
-    }
-    return strays.length > 0;
 }

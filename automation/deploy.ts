@@ -4,11 +4,11 @@ import path from "node:path";
 import { forceVariable } from "../rollout/choose.ts";
 import { renderSummary } from "../validation/report/summary.ts";
 import { reportFolder } from "../validation/report/write.ts";
-import { endOpenTransaction } from "./abandoned.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import { judgeStatus, observe } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
 import { openPlace, type Place } from "./place.ts";
+import { makeReady } from "./ready.ts";
 import { summaryOf } from "./recorded.ts";
 import type { CommandResult } from "./result.ts";
 import { nothingDone, type TransactExtra, transact } from "./transact.ts";
@@ -38,7 +38,8 @@ export interface DeployResult extends CommandResult, TransactExtra {}
 export async function deploy(options: DeployOptions = {}): Promise<DeployResult> {
     return conclude("deploy", options, nothingDone, async (context) => {
         const place = await openPlace(context, "create");
-        await endOpenTransaction(context, place);
+        const hindered = await makeReady(context, place);
+        if (hindered !== undefined) return hindered;
         if (options.unpin === true) await unpin(context, place);
         const variables = options.force === true ? await force(context, place) : {};
         const refresh = options.refresh || (await hasDrifted(context, place));

@@ -7,6 +7,7 @@ import { busy } from "../rollout/ledger.ts";
 import { removeFileLeftovers } from "../rollout/service-files.ts";
 import { type CommandContext, conclude, type Ending } from "./context.ts";
 import { ownerState } from "./deployer.ts";
+import { foreignStateOf } from "./foreign.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { CommandOptions } from "./options.ts";
 import { openToLook } from "./place.ts";
@@ -42,6 +43,8 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
     return conclude("destroy", options, nothing, async (context): Promise<Ending<DestroyExtra>> => {
         const { stack, settings, engine, ledger } = await openToLook(context);
         await engine.info();
+        const foreign = await foreignStateOf({ stack, settings, engine, ledger });
+        if (foreign !== undefined) throw foreign;
         const open = await ledger.current();
         if (open !== undefined && ownerState(open) !== "dead") throw busy(settings.project, open);
         // What a dead deployer had begun is ended by what follows.
@@ -54,7 +57,7 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
         const sink = eventSink(context);
         try {
             await withTimeline(context, () =>
-                withLock(context, stack, () =>
+                withLock(context, { stack, engine }, () =>
                     stack.destroy({
                         signal: context.signal,
                         onEvent(event) {

@@ -1,15 +1,17 @@
 /** Runs one Pulumi operation: its events become progress, and a lock that a killed CLI left is cleared. */
 
 import path from "node:path";
-import { ConcurrentUpdateError, type EngineEvent, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { ConcurrentUpdateError, type EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import type { TimelineEvent } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import type { CommandContext } from "./context.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { areStale, heldError, type ProcessTable, parseLocks, thisMachine } from "./lock.ts";
+import type { Place } from "./place.ts";
 import { fromEngineEvent, fromTimelineEvent } from "./progress.ts";
 import { readState } from "./state.ts";
 import { tailTimeline } from "./timeline.ts";
+import { removeUnrecorded } from "./unrecorded.ts";
 
 /**
  * Takes Pulumi's events into the context: progress and warnings are told, each warning once, and diagnostics are kept.
@@ -57,7 +59,7 @@ export async function withTimeline<T>(
  */
 export async function withLock<T>(
     context: CommandContext,
-    stack: Stack,
+    place: Pick<Place, "stack" | "engine">,
     operation: () => Promise<T>,
     onCleared: () => void = () => {},
     processes: ProcessTable = thisMachine,
@@ -69,9 +71,9 @@ export async function withLock<T>(
         const locks = parseLocks(error.message);
         if (!areStale(locks, processes)) throw heldError(context.stack, locks, error);
         context.note(`A deployer was killed and left its lock on ${context.stack}: the lock is cleared.`);
-        await stack.cancel();
+        await place.stack.cancel();
         onCleared();
-        await clearPending(context, stack);
+        await clearPending(context, place);
         return await operation();
     }
 }
@@ -81,13 +83,21 @@ export async function withLaterTimeline<T>(context: CommandContext, operation: (
     return await withTimeline(context, operation, () => {}, new Date().toISOString());
 }
 
-/** Asks the engine what became of operations that a killed CLI has left. @returns whether there were any */
-export async function clearPending(context: CommandContext, stack: Stack): Promise<boolean> {
-    const { pendingOperations } = await readState(stack);
+/**
+ * Asks the engine what became of operations that a killed CLI has left, and removes what that one had created without
+ * writing it down. @returns whether there were any
+ */
+export async function clearPending(
+    context: CommandContext,
+    { stack, engine }: Pick<Place, "stack" | "engine">,
+): Promise<boolean> {
+    const before = await readState(stack);
+    const { pendingOperations } = before;
     if (pendingOperations === 0) return false;
     context.note(
         `A killed deployer left ${pendingOperations} operations pending: the engine is asked what became of them.`,
     );
     await stack.refresh({ clearPendingCreates: true, onEvent: eventSink(context, new Diagnostics()) });
+    await removeUnrecorded(context, engine, before);
     return true;
 }

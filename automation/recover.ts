@@ -3,6 +3,7 @@
 import { endOpenTransaction } from "./abandoned.ts";
 import { agree } from "./agree.ts";
 import { conclude, type Ending } from "./context.ts";
+import { foreignStateOf } from "./foreign.ts";
 import type { CommandOptions } from "./options.ts";
 import { openPlace } from "./place.ts";
 import type { CommandResult } from "./result.ts";
@@ -45,9 +46,14 @@ export async function recover(options: RecoverOptions = {}): Promise<RecoverResu
         };
         if (ended?.outcome === "rollback-failed") {
             const message = ended.error ?? "The transaction could not be ended.";
-            const remedy = "Look at the evidence; then run this command again.";
+            const remedy = "Mend what it names; then run this command again, or deploy.";
             const failure = { category: "rollback", message, remedy, service: null } as const;
             return { ...ending, outcome: "rollback-failed", failure };
+        }
+        const foreign = await foreignStateOf(place);
+        if (foreign !== undefined) {
+            context.note(`Only the transaction was looked at, not Pulumi's state here: ${foreign.message}.`);
+            return { ...ending, outcome: ended?.outcome ?? "unchanged" };
         }
         const { resources, pendingOperations } = await readState(stack);
         if (ended === undefined && resources === 0 && pendingOperations === 0) {

@@ -4,10 +4,10 @@ import { PlumblineError } from "../release/errors.ts";
 import { didYouMean } from "../release/suggest.ts";
 import { releaseVariable } from "../rollout/choose.ts";
 import type { CommitRecord, LedgerState } from "../rollout/ledger.ts";
-import { endOpenTransaction } from "./abandoned.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import type { CommandOptions } from "./options.ts";
 import { openPlace, type Place } from "./place.ts";
+import { makeReady } from "./ready.ts";
 import type { CommandResult } from "./result.ts";
 import { nothingDone, type TransactExtra, transact } from "./transact.ts";
 
@@ -33,8 +33,9 @@ export interface RollbackResult extends CommandResult, TransactExtra {
 export async function rollback(options: RollbackOptions = {}): Promise<RollbackResult> {
     return conclude("rollback", options, { ...nothingDone, pinned: null }, async (context) => {
         const place = await openPlace(context, "refuse");
-        await endOpenTransaction(context, place);
         const { ledger } = place;
+        const hindered = await makeReady(context, place);
+        if (hindered !== undefined) return { ...hindered, extra: { ...hindered.extra, pinned: null } };
         const state = await ledger.state();
         const target = targetOf(options.release, await ledger.commits(), state);
         if (state.quarantine[target] !== undefined) {

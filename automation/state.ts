@@ -18,7 +18,17 @@ const schema = z.looseObject({
                     }),
                 )
                 .nullish(),
-            pending_operations: z.array(z.unknown()).nullish(),
+            pending_operations: z
+                .array(
+                    z.looseObject({
+                        type: z.string(),
+                        resource: z.looseObject({
+                            type: z.string(),
+                            inputs: z.record(z.string(), z.unknown()).optional(),
+                        }),
+                    }),
+                )
+                .nullish(),
         })
         .nullish(),
 });
@@ -28,24 +38,32 @@ type State = z.infer<typeof schema>;
 /** What Pulumi keeps, as far as a recovery needs it. */
 export interface StateFacts {
     readonly pendingOperations: number;
+    /** What a killed CLI had begun to create, by type and by its name on the engine. */
+    readonly pendingCreates: readonly { readonly type: string; readonly name: string }[];
     /** Resources but for the stack itself and the providers. */
     readonly resources: number;
-    /** Ids of the containers that are declared. */
-    readonly containers: ReadonlySet<string>;
+    /** Ids of everything that is declared, as the engine knows it. */
+    readonly ids: ReadonlySet<string>;
 }
 
 /** Reads the state. Takes no lock. */
 export async function readState(stack: Stack): Promise<StateFacts> {
-    const { deployment } = schema.parse(await stack.exportStack());
+    return stateFacts(await stack.exportStack());
+}
+
+/** The same of an exported state. Pure. */
+export function stateFacts(exported: unknown): StateFacts {
+    const { deployment } = schema.parse(exported);
     const resources = deployment?.resources ?? [];
+    const pending = deployment?.pending_operations ?? [];
     return {
-        pendingOperations: deployment?.pending_operations?.length ?? 0,
+        pendingOperations: pending.length,
+        pendingCreates: pending.flatMap(({ type, resource }) => {
+            const name = resource.inputs?.name;
+            return type === "creating" && typeof name === "string" ? [{ type: resource.type, name }] : [];
+        }),
         resources: resources.filter(({ type }) => !/^pulumi:(pulumi:Stack|providers:)/.test(type)).length,
-        containers: new Set(
-            resources.flatMap(({ type, id }) =>
-                type === "docker:index/container:Container" && id !== undefined ? [id] : [],
-            ),
-        ),
+        ids: new Set(resources.flatMap(({ id }) => (id === undefined ? [] : [id]))),
     };
 }
 

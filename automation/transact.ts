@@ -6,14 +6,14 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import type { Stack, UpResult } from "@pulumi/pulumi/automation/index.js";
+import type { UpResult } from "@pulumi/pulumi/automation/index.js";
 import { callerVariable } from "../rollout/caller.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
 import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
 import { endOpenTransaction } from "./abandoned.ts";
-import { type Agreement, agree, removeStrays, withVariables } from "./agree.ts";
+import { type Agreement, agree, withVariables } from "./agree.ts";
 import type { CommandContext, Ending } from "./context.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { Place } from "./place.ts";
@@ -60,11 +60,10 @@ export async function transact(
     place: Place,
     options: TransactOptions,
 ): Promise<Ending<TransactExtra>> {
-    const { stack } = place;
-    const attempt = await attemptUp(context, stack, options);
+    const attempt = await attemptUp(context, place, options);
     const transaction = attempt.transaction ?? (await openedBy(attempt, place));
     if (transaction === undefined) {
-        if (attempt.result !== undefined) return await unchanged(context, place, attempt.result);
+        if (attempt.result !== undefined) return unchanged(context, attempt.result);
         if (attempt.acted) tellDisagreement(context, await agree(context, place));
         throw attempt.error;
     }
@@ -87,7 +86,7 @@ export async function transact(
 
 async function attemptUp(
     context: CommandContext,
-    stack: Stack,
+    place: Place,
     { refresh, variables }: TransactOptions,
 ): Promise<Attempt> {
     const caller = randomUUID();
@@ -96,7 +95,7 @@ async function attemptUp(
     const sink = eventSink(context);
     try {
         const up = () =>
-            stack.up({
+            place.stack.up({
                 refresh,
                 signal: context.signal,
                 onEvent(event) {
@@ -105,10 +104,10 @@ async function attemptUp(
                     sink(event);
                 },
             });
-        const result = await withVariables(stack, { ...variables, [callerVariable]: caller }, () =>
+        const result = await withVariables(place.stack, { ...variables, [callerVariable]: caller }, () =>
             withTimeline(
                 context,
-                () => withLock(context, stack, up),
+                () => withLock(context, place, up),
                 (begun) => {
                     // In one folder two deployers write into one timeline.
                     if (begun.caller === caller) transaction = begun.transaction;
@@ -136,8 +135,7 @@ async function verdictOf(
     return { committed, last: (await ledger.lastCommit())?.release };
 }
 
-async function unchanged(context: CommandContext, place: Place, result: UpResult): Promise<Ending<TransactExtra>> {
-    await removeStrays(context, place);
+function unchanged(context: CommandContext, result: UpResult): Ending<TransactExtra> {
     const summary = summaryOf(result.outputs);
     if (summary === null) context.note("The stack's output `summary` is missing or not complete.");
     return {
@@ -161,8 +159,6 @@ async function forward(
         const failure = pulumiFailure(attempt.error, context.diagnostics);
         context.note(`The release is committed, but Pulumi failed afterwards: ${failure.message}`);
         tellDisagreement(context, await agree(context, place));
-    } else {
-        await removeStrays(context, place);
     }
     const summary = (attempt.result === undefined ? null : summaryOf(attempt.result.outputs)) ?? recorded;
     if (recorded !== null && attempt.result === undefined) await writeDeploymentReport(context.projectDir, recorded);
@@ -188,9 +184,11 @@ async function backward(
     const ending = { release: last ?? null, evidence: record.evidence, extra: { ...nothingDone, summary } };
     const agreement = await agree(context, place);
     tellDisagreement(context, agreement);
-    if (agreement.failure !== null && agreement.failure.category !== "pulumi") {
+    const { category } = agreement.failure ?? {};
+    // Somebody else who is at work by now is no reason to doubt what was proven.
+    if ((category === "image" || category === "rollback") && (await place.ledger.current()) === undefined) {
         // The release to which the stack was put back cannot be run again as it was committed: no one may rely on it (F2).
-        return { ...ending, outcome: "rollback-failed", failure: agreement.failure };
+        return { ...ending, outcome: "rollback-failed", failure: agreement.failure ?? failure };
     }
     const reason = last === undefined ? ({ reason: "no-previous" } as const) : {};
     return { ...ending, outcome: "rolled-back", failure, ...reason };

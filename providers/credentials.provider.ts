@@ -1,13 +1,18 @@
 /** What the `Credentials` resource does: decides which secrets are generated, kept, or given. */
+import { connectEngine } from "../engine/docker.ts";
 import { canonicalJson } from "../release/revision.ts";
 import { generateSecrets } from "../release/secrets.ts";
 import type { SecretSource } from "../release/types.ts";
-import type { DynamicProvider } from "./dynamic-provider.ts";
+import { Ledger } from "../rollout/ledger.ts";
+import { foreignState } from "../rollout/own-state.ts";
+import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
 
 interface Inputs {
     readonly sources: Record<string, SecretSource>;
     readonly versions: Record<string, string>;
     readonly given: Record<string, string>;
+    /** Where to ask for the stack's ledger; nowhere when absent. */
+    readonly ledger?: { readonly project: string; readonly image: string; readonly engineHost?: string };
 }
 
 interface Outputs extends Inputs {
@@ -32,6 +37,7 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { changes: fingerprint(olds) !== fingerprint(news), deleteBeforeReplace: false };
     },
     async create(inputs) {
+        await inWords(() => refuseForeign(inputs));
         return { id: "credentials", outs: await outputsOf(inputs, {}) };
     },
     async update(_id, olds, news) {
@@ -42,6 +48,18 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
     },
     async delete() {},
 };
+
+/**
+ * Pulumi creates what its state does not have: secrets that are created anew while a release runs with other ones are
+ * those of a second state of the same stack.
+ */
+async function refuseForeign({ ledger: place }: Inputs): Promise<void> {
+    if (place === undefined) return;
+    const engine = connectEngine(place.engineHost);
+    const ledger = new Ledger(engine, place.project, place.image);
+    const foreign = await foreignState(place.project, await ledger.lastCommit(), new Set(), engine);
+    if (foreign !== undefined) throw foreign;
+}
 
 /** What a state remembers of its secrets. */
 function knownOf({ known, values, versions }: Olds): Known {

@@ -9,6 +9,8 @@ export interface CredentialsArgs {
     readonly given: pulumi.Input<Record<string, string>>;
     /** The version of each secret in the release; a value that was used under it before is used again. */
     readonly versions: pulumi.Input<Record<string, string>>;
+    /** Where the stack's ledger is: where a release runs that this state does not know, no secrets are made. */
+    readonly ledger: pulumi.Input<{ project: string; image: string; engineHost?: string }>;
 }
 
 // A thin shell: Pulumi keeps the text of these methods in the state, so they hold nothing but a door.

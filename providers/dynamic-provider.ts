@@ -1,4 +1,5 @@
 /** The shape of our dynamic providers: Pulumi's own, with inputs and outputs typed and no method left out. */
+import { PlumblineError } from "../release/errors.ts";
 
 export interface DiffResult {
     readonly changes: boolean;
@@ -18,4 +19,13 @@ export interface DynamicProvider<Inputs, Outputs> {
     update(id: string, olds: Outputs, news: Inputs): Promise<{ outs: Outputs }>;
     read(id: string, props: Outputs): Promise<{ id: string; props: Outputs }>;
     delete(id: string, props: Outputs): Promise<void>;
+}
+
+/** Runs what a method does. Pulumi shows of an error its message alone, so that must say the category and the next step too. */
+export async function inWords<T>(act: () => Promise<T>): Promise<T> {
+    try {
+        return await act();
+    } catch (error) {
+        throw error instanceof PlumblineError ? new Error(error.format(), { cause: error }) : error;
+    }
 }

@@ -7,7 +7,7 @@ import { deviations, expectedStates, observeRelease } from "../rollout/observe.t
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { performRollout } from "../rollout/rollout.ts";
 import { stopRelease } from "../rollout/stop.ts";
-import type { DynamicProvider } from "./dynamic-provider.ts";
+import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
 
 interface Inputs {
     readonly release: string;
@@ -33,10 +33,10 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { changes, deleteBeforeReplace: false };
     },
     async create(inputs) {
-        return { id: "rollout", outs: await outputsOf(inputs, undefined) };
+        return { id: "rollout", outs: await inWords(() => outputsOf(inputs, undefined)) };
     },
     async update(_id, olds, news) {
-        return { outs: await outputsOf(news, olds.secrets) };
+        return { outs: await inWords(() => outputsOf(news, olds.secrets)) };
     },
     async read(id, props) {
         const release = parse(props);
@@ -45,7 +45,7 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { id, props: { ...props, observed } };
     },
     async delete(_id, props) {
-        await stopRelease({ ...props, release: parse(props) });
+        await inWords(() => stopRelease({ ...props, release: parse(props) }));
     },
 };
 

@@ -12,13 +12,14 @@ import { type RolloutRequest, Session } from "./session.ts";
  *
  * @param request what the dead deployer wanted, or what the caller wants now: its doors and secrets are used
  * @param echo receives one readable line for every event
- * @returns `committed`, `rolled-back` or `rollback-failed`; the transaction stays open only in the last case
+ * @returns `committed`, `rolled-back` or `rollback-failed`; the transaction stays open only in the last case, with what
+ * could not be done as `error`
  */
 export async function settle(
     mine: OpenTransaction,
     request: RolloutRequest,
     echo?: (line: string) => void,
-): Promise<RolloutOutcome> {
+): Promise<RolloutOutcome & { readonly error: string | null }> {
     const session = new Session(request, mine.transaction, () => new Date(), echo);
     const { ledger, engine } = session;
     await untilEngineAnswers(engine);
@@ -29,10 +30,13 @@ export async function settle(
     try {
         if (!committed) await ledger.recordUndone(mine.transaction);
         const left = await session.putBack(last, mine);
-        if (left !== undefined) return session.end("rollback-failed", [], `recovery failed: ${left}`);
+        if (left !== undefined) {
+            const error = `transaction ${mine.transaction} could not be ended: ${left}`;
+            return { ...session.end("rollback-failed", [], error), error };
+        }
         await ledger.end(mine);
         const error = committed ? null : "the deployer was killed; the previous release was put back";
-        return session.end(committed ? "committed" : "rolled-back", [], error);
+        return { ...session.end(committed ? "committed" : "rolled-back", [], error), error };
     } finally {
         await session.close();
     }

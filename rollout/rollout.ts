@@ -118,7 +118,12 @@ async function begin(session: Session, request: RolloutRequest): Promise<OpenTra
         const { other } = begun;
         if (!isKnownDead(other)) throw busy(release.project, other);
         const mine = await ledger.takeOver(other);
-        if (mine !== undefined) await settle(mine, request);
+        if (mine === undefined) continue;
+        const { error, outcome } = await settle(mine, request);
+        if (outcome !== "rollback-failed") continue;
+        // What is rolled out now starts from what runs, whatever that is.
+        warn(new Error(error ?? outcome));
+        await ledger.end(mine);
     }
 }
 
