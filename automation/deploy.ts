@@ -1,7 +1,8 @@
 /** `deploy`: brings a stack to the release of this checkout, or leaves it as it was. */
 
 import path from "node:path";
-import { forceVariable } from "../rollout/choose.ts";
+import { forceVariable, unpinVariable } from "../rollout/choose.ts";
+import type { PinRecord } from "../rollout/ledger.ts";
 import { renderSummary } from "../validation/report/summary.ts";
 import { reportFolder } from "../validation/report/write.ts";
 import { type CommandContext, conclude } from "./context.ts";
@@ -9,7 +10,7 @@ import { judgeStatus, observe } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
 import { openPlace, type Place } from "./place.ts";
 import { makeReady } from "./ready.ts";
-import { summaryOf } from "./recorded.ts";
+import { recordOf } from "./recorded.ts";
 import type { CommandResult } from "./result.ts";
 import { nothingDone, type TransactExtra, transact } from "./transact.ts";
 
@@ -18,7 +19,7 @@ export interface DeployOptions extends CommandOptions {
     readonly refresh?: boolean;
     /** Deploy the release of this checkout although it was undone before; the ledger records it. @default false */
     readonly force?: boolean;
-    /** Take the pin out first, so that the release of this checkout is wanted again. @default false */
+    /** Deploy the release of this checkout although another one is pinned, and take the pin out once it runs. @default false */
     readonly unpin?: boolean;
 }
 
@@ -40,16 +41,20 @@ export async function deploy(options: DeployOptions = {}): Promise<DeployResult>
         const place = await openPlace(context, "create");
         const hindered = await makeReady(context, place);
         if (hindered !== undefined) return hindered;
-        if (options.unpin === true) await unpin(context, place);
-        const variables = options.force === true ? await force(context, place) : {};
+        const { pin } = await place.ledger.state();
+        if (options.unpin === true && pin === undefined) context.note("Nothing is pinned.");
+        const forced = options.force === true ? await force(context, place) : {};
+        const unpinned = options.unpin === true && pin !== undefined ? { [unpinVariable]: pin.release } : {};
         const refresh = options.refresh || (await hasDrifted(context, place));
-        return await transact(context, place, { refresh, variables });
+        const ending = await transact(context, place, { refresh, variables: { ...forced, ...unpinned } });
+        const runs = ending.outcome === "committed" || ending.outcome === "unchanged";
+        if (options.unpin === true && pin !== undefined && runs) await unpin(context, place, pin);
+        return ending;
     });
 }
 
-async function unpin(context: CommandContext, { ledger }: Place): Promise<void> {
-    const { pin } = await ledger.state();
-    if (pin === undefined) return context.note("Nothing is pinned.");
+/** Only once the other one runs: a deploy that was refused or undone has left everything as it was, the pin too. */
+async function unpin(context: CommandContext, { ledger }: Place, pin: PinRecord): Promise<void> {
     await ledger.pin(null);
     context.note(`Release ${pin.release} is no longer pinned (it was by ${pin.by} since ${pin.at}).`);
 }
@@ -67,8 +72,8 @@ async function force(context: CommandContext, { ledger, baseline }: Place): Prom
 }
 
 /** Whether something that is recorded does not run as recorded. Pulumi sees that only when it asks the engine. */
-async function hasDrifted(context: CommandContext, { stack, engine, settings }: Place): Promise<boolean> {
-    const recorded = summaryOf(await stack.outputs());
+async function hasDrifted(context: CommandContext, { stack, engine, settings, ledger }: Place): Promise<boolean> {
+    const recorded = await recordOf(ledger, await stack.outputs());
     if (recorded === null) return false;
     const services = judgeStatus(recorded, await observe(engine, settings.project));
     const drifted = services.filter((service) => service.deviations.length > 0);

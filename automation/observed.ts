@@ -1,7 +1,7 @@
 /** What the engine runs of a stack, judged against what the stack records. The judging is pure. */
 
 import type { Engine } from "../engine/docker.ts";
-import type { RolloutOutcome, ServiceOutcome } from "../rollout/outcome.ts";
+import type { Recorded, RecordedService } from "./recorded.ts";
 
 /** One container of a service as the engine sees it. */
 export interface ObservedContainer {
@@ -46,7 +46,10 @@ export async function observe(engine: Engine, project: string): Promise<Observed
  * The status of every service that is recorded or runs, in the order of the record. Containers that do not run are no
  * deviation by themselves: candidates and previous containers are kept on purpose.
  */
-export function judgeStatus(recorded: RolloutOutcome | null, observed: readonly ObservedContainer[]): ServiceStatus[] {
+export function judgeStatus(
+    recorded: Pick<Recorded, "services"> | null,
+    observed: readonly ObservedContainer[],
+): ServiceStatus[] {
     const services = recorded?.services ?? [];
     const names = new Set(services.map((service) => service.name));
     const unrecorded = [...new Set(observed.map((container) => container.service))].filter((name) => !names.has(name));
@@ -56,7 +59,7 @@ export function judgeStatus(recorded: RolloutOutcome | null, observed: readonly 
     ];
 }
 
-function judgeService(service: ServiceOutcome, observed: readonly ObservedContainer[]): ServiceStatus {
+function judgeService(service: RecordedService, observed: readonly ObservedContainer[]): ServiceStatus {
     const own = observed.filter((container) => container.service === service.name);
     const running = own.filter((container) => container.state === "running");
     const active = running.find((container) => container.revision === service.revision);

@@ -34,8 +34,11 @@ export async function openPlace(context: CommandContext, whenMissing: WhenMissin
 }
 
 /** The same for commands that only look: a baseline that is not valid at this moment does not keep them from it. */
-export async function openToLook(context: CommandContext): Promise<Omit<Place, "baseline">> {
-    const stack = await openStack(context, "refuse");
+export async function openToLook(
+    context: CommandContext,
+    whenMissing: WhenMissing = "refuse",
+): Promise<Omit<Place, "baseline">> {
+    const stack = await openStack(context, whenMissing);
     const { settings, raw, engineHost } = await readStackSettings(stack);
     const baseline = await loadRelease(context.projectDir, stack.name, raw, { allowMissingSecrets: true }).catch(
         () => undefined,

@@ -35,7 +35,7 @@ type RecoverExtra = Pick<RecoverResult, "transaction">;
  */
 export async function recover(options: RecoverOptions = {}): Promise<RecoverResult> {
     return conclude("recover", options, { transaction: null }, async (context): Promise<Ending<RecoverExtra>> => {
-        const place = await openPlace(context, "refuse");
+        const place = await openPlace(context, "create");
         const { ledger, stack } = place;
         const ended = await endOpenTransaction(context, place, { yes: options.yes === true });
         const last = await ledger.lastCommit();

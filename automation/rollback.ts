@@ -32,7 +32,7 @@ export interface RollbackResult extends CommandResult, TransactExtra {
  */
 export async function rollback(options: RollbackOptions = {}): Promise<RollbackResult> {
     return conclude("rollback", options, { ...nothingDone, pinned: null }, async (context) => {
-        const place = await openPlace(context, "refuse");
+        const place = await openPlace(context, "create");
         const { ledger } = place;
         const hindered = await makeReady(context, place);
         if (hindered !== undefined) return { ...hindered, extra: { ...hindered.extra, pinned: null } };
@@ -102,7 +102,7 @@ function namedOf(named: string, commits: readonly CommitRecord[]): string {
     const what =
         fitting.length > 1
             ? `"${named}" is the beginning of several releases: ${fitting.join(", ")}.`
-            : `Release ${named} was never committed here${didYouMean(named, known)}.`;
+            : `Release ${named} was never committed here${didYouMean(named, known)}. Committed were: ${known.join(", ") || "none"}.`;
     throw new PlumblineError("rollback", what, {
         remedy: "`npm run releases` lists what was committed; name one of them.",
     });

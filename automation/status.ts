@@ -7,7 +7,7 @@ import { describeOwner, type OwnerState, ownerState } from "./deployer.ts";
 import { judgeStatus, observe, type ServiceStatus } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
 import { openToLook } from "./place.ts";
-import { summaryOf } from "./recorded.ts";
+import { recordOf, summaryOf } from "./recorded.ts";
 import type { CommandResult, Failure } from "./result.ts";
 
 export interface StatusResult extends CommandResult {
@@ -22,16 +22,23 @@ export interface StatusResult extends CommandResult {
 type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine">;
 
 /**
- * Compares what the engine runs with what the stack records. The outcome is `as-recorded` (exit code 0) when every
+ * Compares what the engine runs with the last commit, which every clone sees alike. The outcome is `as-recorded` (exit code 0) when every
  * recorded service runs healthy in the recorded revision from the recorded image, nothing else of the stack runs, and
  * no dead deployer has left a transaction open; `deviates` (30) otherwise; `refused` (30) when it cannot be told, as
- * for a stack that was never deployed. Changes nothing.
+ * for a stack that was never deployed. Changes nothing that runs; a stack that this clone's backend does not know is
+ * created there, empty.
  */
 export async function status(options: CommandOptions = {}): Promise<StatusResult> {
     const nothing: StatusExtra = { services: [], open: null, pin: null, quarantine: [] };
     return conclude("status", options, nothing, async (context) => {
-        const { stack, settings, engine, ledger } = await openToLook(context);
-        const recorded = summaryOf(await stack.outputs());
+        const { stack, settings, engine, ledger } = await openToLook(context, "create");
+        const outputs = await stack.outputs();
+        const recorded = await recordOf(ledger, outputs);
+        if (recorded !== null && summaryOf(outputs)?.transaction !== recorded.transaction) {
+            context.note(
+                `Pulumi's state here does not record the last commit, of transaction ${recorded.transaction}.`,
+            );
+        }
         const services = judgeStatus(recorded, await observe(engine, settings.project));
         const extra = { services, ...ledgerStatus(await ledger.state()) };
         const failure = failureOf(context.stack, recorded !== null, extra);

@@ -11,6 +11,8 @@ import { isKnownDead } from "./process.ts";
 export const forceVariable = "PLUMBLINE_FORCE";
 /** Environment variable that names a committed release which is wanted in the place of the baseline's. */
 export const releaseVariable = "PLUMBLINE_RELEASE";
+/** Environment variable that names a pinned release which is not to hold this one run. */
+export const unpinVariable = "PLUMBLINE_UNPIN";
 
 export interface Choice {
     readonly release: Release;
@@ -39,11 +41,12 @@ export interface ChooseOptions {
  */
 export async function chooseRelease(baseline: Release, options: ChooseOptions): Promise<Choice> {
     const state = await options.ledger.state();
+    const pin = state.pin?.release === options.env[unpinVariable] ? undefined : state.pin;
     const abandoned = openTransaction(baseline, state, options);
     const asked = options.env[releaseVariable] || undefined;
-    const wanted = asked ?? state.pin?.release;
+    const wanted = asked ?? pin?.release;
     if (wanted !== undefined) {
-        const pinned = `pinned to release ${wanted} by ${state.pin?.by} since ${state.pin?.at}; \`npm run deploy -- --unpin\` ends it`;
+        const pinned = `pinned to release ${wanted} by ${pin?.by} since ${pin?.at}; \`npm run deploy -- --unpin\` ends it`;
         const notes = asked === undefined ? [pinned] : [];
         return {
             ...(await committed(wanted, options)),

@@ -36,6 +36,8 @@ export interface RolloutOutcome {
     readonly gateways: Readonly<Record<string, string>>;
     /** Folder with timeline and start-up logs, relative to the project. */
     readonly evidence: string;
+    /** True where it was deployed although it had been undone before. */
+    readonly forced?: boolean | undefined;
 }
 
 /** One line of `timeline.jsonl`. The file of the running transaction is `infrastructure/reports/<stack>/timeline.jsonl`. */

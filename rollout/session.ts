@@ -211,6 +211,7 @@ export class Session {
                 release.edge.gateways.map(({ name, published }) => [name, `${published.hostIp}:${published.port}`]),
             ),
             evidence: this.evidence,
+            ...(this.request.forced === true ? { forced: true } : {}),
         };
         const message = outcome === "committed" ? `committed release ${release.id}` : outcome;
         try {

@@ -30,6 +30,7 @@ export const rolloutOutcomeSchema = z.object({
     services: z.array(serviceOutcome),
     gateways: z.record(z.string(), z.string()),
     evidence: z.string(),
+    forced: z.boolean().optional(),
 }) satisfies z.ZodType<RolloutOutcome>;
 
 /** `deployment.json`: the deployment report (R70). */

@@ -44,6 +44,7 @@ export function renderSummary(outcome: RolloutOutcome, files: readonly string[] 
         ...renderTable([
             ["transaction", outcome.transaction],
             ["previous release", outcome.previous ?? "none"],
+            ...(outcome.forced === true ? [["forced", "yes: it had been undone before"]] : []),
             ["started", outcome.startedAt],
             ["duration", seconds(outcome.durationMs)],
             ["evidence", outcome.evidence],

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { describe, expect, test } from "@jest/globals";
 import { describeOwner, ownerState } from "../../../automation/deployer.ts";
 import { recordedFailure } from "../../../automation/recorded-failure.ts";
-import { declaredValues } from "../../../automation/state.ts";
+import { declaredValues, stateFacts } from "../../../automation/state.ts";
 import { processStartTime } from "../../../rollout/process.ts";
 
 const here = { host: hostname(), pid: process.pid, pidStart: processStartTime(process.pid) };
@@ -93,5 +93,37 @@ describe("the secrets in an exported state", () => {
         expect(declaredValues(state({ A: "1" }))).toEqual({ A: "1" });
         expect(declaredValues(state({ plaintext: '{"A":"1"}' }))).toEqual({ A: "1" });
         expect(declaredValues({ deployment: null })).toEqual({});
+    });
+});
+
+describe("what an exported state says of a killed deployer [F12]", () => {
+    const container = "docker:index/container:Container";
+
+    test("is what it had begun to create, by its name on the engine, and what is there by id", () => {
+        const facts = stateFacts({
+            deployment: {
+                resources: [
+                    { urn: "urn:stack", type: "pulumi:pulumi:Stack" },
+                    { urn: "urn:api", type: container, id: "c1" },
+                ],
+                pending_operations: [
+                    { type: "creating", resource: { type: container, inputs: { name: "api-2222-abc" } } },
+                    { type: "updating", resource: { type: "pulumi-nodejs:dynamic:Resource", inputs: {} } },
+                    { type: "deleting", resource: { type: container, inputs: { name: "api-1111-abc" } } },
+                ],
+            },
+        });
+        expect(facts).toEqual({
+            pendingOperations: 3,
+            pendingCreates: [{ type: container, name: "api-2222-abc" }],
+            resources: 1,
+            ids: new Set(["c1"]),
+        });
+    });
+
+    test("is nothing where there is no state", () => {
+        const nothing = { pendingOperations: 0, pendingCreates: [], resources: 0, ids: new Set() };
+        expect(stateFacts({ deployment: null })).toEqual(nothing);
+        expect(stateFacts({ deployment: { resources: null, pending_operations: null } })).toEqual(nothing);
     });
 });

@@ -79,6 +79,7 @@ describe("a named release", () => {
 
     test("that was never committed is refused with the nearest", () => {
         expect(() => named("ccc4")).toThrow("never committed here (did you mean ccc3?)");
+        expect(() => named("ffff")).toThrow("Committed were: ccc3, aab2, aaa1.");
     });
 });
 

@@ -157,6 +157,15 @@ describe("a pinned release", () => {
         }
     });
 
+    test("does not hold the one run that names it as unpinned, and no other", async () => {
+        const choice = await choose({ pin: pinned, env: { PLUMBLINE_UNPIN: older.id } });
+        expect([choice.release, choice.notes]).toEqual([baseline, []]);
+        expect((await choose({ pin: pinned, env: { PLUMBLINE_UNPIN: good.id } })).release.id).toBe(older.id);
+        const quarantine = { [baseline.id]: quarantineOf(baseline.id) };
+        const refusal = await refusalOf({ pin: pinned, quarantine, env: { PLUMBLINE_UNPIN: older.id } });
+        expect(refusal.message).toContain("was undone by");
+    });
+
     test("stands over a quarantine of the baseline's", async () => {
         const quarantine = { [baseline.id]: quarantineOf(baseline.id) };
         expect((await choose({ pin: pinned, quarantine })).release.id).toBe(older.id);
