@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Engine } from "../engine/docker.ts";
 import { EdgeControl } from "../engine/edge/edge.ts";
-import { describeError } from "../release/errors.ts";
+import { describeError, PlumblineError } from "../release/errors.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
 import { saveFailure } from "./evidence.ts";
@@ -23,7 +23,7 @@ import { type Seen, type Situation, situationOf } from "./situation.ts";
  *
  * Works in the current folder, which is the project's: evidence goes to `infrastructure/reports/<stack>`.
  *
- * @throws PlumblineError when another deployer holds the transaction: nothing was touched
+ * @throws PlumblineError when another deployer holds the transaction, or a declared container is gone: nothing was touched
  * @throws TransactionLost when this process was thought dead and another one has ended its transaction
  * @throws Error with the first cause after everything was undone, or with what could not be undone
  */
@@ -35,6 +35,7 @@ export async function performRollout(
     const transaction = newTransactionId(now());
     const session = new Session(request, transaction, now, undefined, () => assertParentLives(transaction));
     const { engine, ledger } = session;
+    await assertDeclared(engine, request);
     await ledger.open();
     const open = await begin(session, request);
     const last = await ledger.lastCommit();
@@ -75,6 +76,21 @@ export async function performRollout(
     } finally {
         await session.close();
         guard.release();
+    }
+}
+
+/** Pulumi's state may name what was removed behind its back, or by another clone: that is found before anything is touched. */
+async function assertDeclared(engine: Engine, { edge, containers }: RolloutRequest): Promise<void> {
+    for (const [service, { id, name }] of Object.entries({ edge, ...containers })) {
+        if ((await engine.inspect(id)) !== undefined) continue;
+        throw new PlumblineError(
+            "engine",
+            `the container ${name} is gone from the engine, and Pulumi's state has it still`,
+            {
+                service,
+                remedy: "run `npm run deploy` or `pulumi up --refresh`, which ask the engine first and create it anew",
+            },
+        );
     }
 }
 
