@@ -78,6 +78,12 @@ export interface LedgerState {
     readonly pin: PinRecord | undefined;
 }
 
+/** A file as it stands, and what it says. */
+interface Json {
+    readonly text: string;
+    readonly value: unknown;
+}
+
 const folder = "/ledger";
 /** Longest time in milliseconds that the engine takes to show a container that another deployer creates. */
 const creationMs = 30_000;
@@ -239,13 +245,12 @@ export class Ledger {
 
     /** A release that a transaction has named before, by its id, as the text that was recorded. */
     async releaseText(id: string): Promise<string | undefined> {
-        if (!(await this.#isReadable())) return undefined;
-        return (await this.#engine.getFile(this.#helperName, `${folder}/release-${id}.json`))?.toString("utf8");
+        return (await this.#readRelease(id))?.text;
     }
 
     /** The same, parsed. */
     async release(id: string): Promise<Release | undefined> {
-        return (await this.#isReadable()) ? this.#read<Release>(`release-${id}.json`) : undefined;
+        return (await this.#readRelease(id))?.value as Release | undefined;
     }
 
     /** Refuses a release from now on, until it is forced. */
@@ -321,12 +326,20 @@ export class Ledger {
         await this.#engine.putFiles(this.#helperName, folder, [{ name, content, mode: 0o600 }]);
     }
 
-    /** @throws PlumblineError when the file is there and is no JSON: a damaged ledger is said, never taken for an empty one */
     async #read<T>(name: string): Promise<T | undefined> {
-        const text = await this.#engine.getFile(this.#helperName, `${folder}/${name}`);
+        return (await this.#readJson(name))?.value as T | undefined;
+    }
+
+    async #readRelease(id: string): Promise<Json | undefined> {
+        return (await this.#isReadable()) ? this.#readJson(`release-${id}.json`) : undefined;
+    }
+
+    /** @throws PlumblineError when the file is there and is no JSON: a damaged ledger is said, never taken for an empty one */
+    async #readJson(name: string): Promise<Json | undefined> {
+        const text = (await this.#engine.getFile(this.#helperName, `${folder}/${name}`))?.toString("utf8");
         if (text === undefined) return undefined;
         try {
-            return JSON.parse(text.toString("utf8")) as T;
+            return { text, value: JSON.parse(text) as unknown };
         } catch (error) {
             throw new PlumblineError(
                 "rollback",

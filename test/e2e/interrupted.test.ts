@@ -1,0 +1,277 @@
+/**
+ * Deployments that are killed, hindered or robbed of what they would go back to, through the commands: each ends all old or
+ * all new, and says so truly. A door before the engine holds the one request at which a test acts. On a small baseline;
+ * each test begins and ends with a stack that stands.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import type { RecoverResult } from "../../automation/recover.ts";
+import type { ReleasesResult } from "../../automation/releases.ts";
+import { EngineDoor } from "../support/engine-door.ts";
+import { filesBelow } from "../support/project.ts";
+import { SmallProject, type SmallVersion, smallStack, type Told } from "../support/small.ts";
+
+let door: EngineDoor;
+let small: SmallProject;
+/** What runs, and is committed. */
+let standing: SmallVersion = {};
+let count = 0;
+
+/** A version of both services that was never deployed. */
+const next = (change: SmallVersion = {}): SmallVersion => {
+    count += 1;
+    return { web: `web ${count}`, store: `store ${count}`, ...change };
+};
+
+const end = ({ exitCode, outcome, ran }: Told) => ({ exitCode, outcome, output: ran.output });
+const ended = (exitCode: number, outcome: string) => ({ exitCode, outcome, output: expect.any(String) });
+
+/** The new container of the store is about to be started: the old one is stopped, and the edge holds its connections. */
+const storeStarts = { method: "POST", path: /\/containers\/store-[^/]+\/start/ };
+/** Any container is about to be removed. The first that a deploy removes is the mark of its own transaction. */
+const removal = { method: "DELETE", path: /\/containers\// };
+
+beforeAll(async () => {
+    small = await SmallProject.create((folder) => ({ "docker:host": `unix://${path.join(folder, "engine.sock")}` }));
+    door = await EngineDoor.open(path.join(small.folder, "engine.sock"));
+    const deployed = await small.command(["deploy"], { timeoutMs: 600_000 });
+    expect(end(deployed)).toEqual(ended(0, "committed"));
+}, 660_000);
+
+afterEach(() => door.open());
+
+afterAll(async () => {
+    await small?.dispose();
+    await door?.close();
+}, 120_000);
+
+/** Begins a deploy, stops it in one moment, and kills it there. */
+async function killedAt(
+    moment: Parameters<EngineDoor["hold"]>[0],
+    version: SmallVersion,
+    which: "all" | "all but the guard" = "all",
+): Promise<void> {
+    await small.write(version);
+    const held = door.hold(moment);
+    const deploying = small.project.command(["deploy"]);
+    await Promise.race([held.reached, deploying.then(({ output }) => Promise.reject(new Error(output)))]);
+    small.kill(which);
+    await deploying;
+    held.release();
+}
+
+/** Everything that must be true of a stack that nothing is happening to. */
+async function expectStanding(version: SmallVersion): Promise<void> {
+    standing = version;
+    expect(small.processes()).toEqual([]);
+    const services = (await small.names()).map((name) => name.replace(/-[0-9a-f]{8}-[0-9a-f]+$/, ""));
+    expect(services).toEqual(["edge", `${small.name}-ledger`, "store", "web"]);
+    // Through the edge: nothing is held.
+    expect([await small.setting("web"), await small.setting("store")]).toEqual([
+        version.web ?? "first",
+        version.store ?? "first",
+    ]);
+    expect(await filesBelow(path.join(small.folder, ".plumbline/state/.pulumi/locks"))).toEqual([]);
+    const exported = await small.project.pulumi(["stack", "export", "--stack", smallStack]);
+    expect(JSON.parse(exported.stdout).deployment.pending_operations ?? []).toEqual([]);
+    await small.write(version);
+    const plan = ["preview", "--refresh", "--expect-no-changes", "--stack", smallStack];
+    const planned = await small.project.pulumi(plan);
+    expect([planned.code, planned.output]).toEqual([0, expect.any(String)]);
+}
+
+const nameOf = async (service: string): Promise<string> => {
+    const name = (await small.names()).find((candidate) => candidate.startsWith(`${service}-`));
+    if (name === undefined) throw new Error(`there is no container of ${service}`);
+    return name;
+};
+
+describe("everything that works on an update is killed in the middle of a hand-over [R94]", () => {
+    test("and `deploy` of the same again ends all new", async () => {
+        const wanted = next();
+        await killedAt(storeStarts, wanted);
+        const again = await small.command(["deploy"]);
+        expect(end(again)).toEqual(ended(0, "committed"));
+        await expectStanding(wanted);
+    }, 180_000);
+
+    test("and `deploy` of what ran before ends all old", async () => {
+        const before = standing;
+        await killedAt(storeStarts, next());
+        await small.write(before);
+        expect(end(await small.command(["deploy"]))).toEqual(ended(0, "unchanged"));
+        await expectStanding(before);
+    }, 180_000);
+
+    test("and `recover` ends all old; of another machine's deployer only with --yes, in another clone only with its state", async () => {
+        await killedAt(storeStarts, next());
+        // As if a deployer of another machine had taken it over, and died there.
+        const mark = `${small.name}-transaction-1`;
+        const [facts] = JSON.parse(await small.project.docker(["inspect", mark]));
+        const labels = {
+            ...facts.Config.Labels,
+            "plumbline.transaction.host": "elsewhere",
+            "plumbline.transaction.epoch": "2",
+        };
+        const words = Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+        await small.project.docker(["create", "--name", `${small.name}-transaction-2`, ...words, facts.Config.Image]);
+
+        for (const command of ["recover", "deploy"]) {
+            const refused = await small.command([command]);
+            expect(end(refused)).toEqual(ended(30, "refused"));
+            expect(refused.failure?.message).toContain("@elsewhere (process ");
+            expect(refused.failure?.remedy).toContain("npm run recover -- --yes");
+        }
+        const clone = await small.clone();
+        try {
+            const stranger = await clone.command(["recover", "--yes"]);
+            expect(end(stranger)).toEqual(ended(30, "refused"));
+            expect(stranger.failure?.message).toContain("are not in this Pulumi state: TOKEN");
+            const env = { PULUMI_BACKEND_URL: `file://${path.join(small.folder, ".plumbline/state")}` };
+            const recovered = await clone.command<RecoverResult>(["recover", "--yes"], { env });
+            expect(end(recovered)).toEqual(ended(10, "rolled-back"));
+            expect(recovered.transaction).toBe(labels["plumbline.transaction.transaction"]);
+        } finally {
+            await clone.dispose();
+        }
+        await expectStanding(standing);
+    }, 240_000);
+});
+
+test("killed while a container is created: `recover` removes that one, and no other clone's [R94]", async () => {
+    const before = standing;
+    await small.write(next({ store: before.store ?? "first" }));
+    const held = door.holdAnswer({ method: "POST", path: /\/containers\/create\?name=web-/ });
+    const deploying = small.project.command(["deploy"]);
+    await held.reached;
+    small.kill("all");
+    await deploying;
+    held.release();
+    const strays = (await small.names()).filter((name) => name.startsWith("web-"));
+    expect(strays).toHaveLength(2);
+    // What another clone would have declared by now, of the same revision.
+    const [facts] = JSON.parse(await small.project.docker(["inspect", ...strays])).filter(
+        (one: { State: { Status: string } }) => one.State.Status === "created",
+    );
+    const words = Object.entries(facts.Config.Labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+    await small.project.docker(["create", "--name", `candidate-${small.name}`, ...words, facts.Config.Image]);
+
+    await small.write(before);
+    const recovered = await small.command(["recover"]);
+    expect(end(recovered)).toEqual(ended(0, "agreed"));
+    const names = await small.names();
+    expect(names).not.toContain(String(facts.Name).slice(1));
+    expect(names).toContain(`candidate-${small.name}`);
+    await small.project.docker(["rm", `candidate-${small.name}`]);
+    await expectStanding(before);
+}, 180_000);
+
+describe("after the commit", () => {
+    test("a container that cannot be deleted leaves it committed, with a warning; the next deploy cleans up [R95]", async () => {
+        const old = await nameOf("web");
+        const id = await small.project.docker(["inspect", "--format", "{{.Id}}", old]);
+        const wanted = { ...standing, web: "stays undeleted" };
+        await small.write(wanted);
+        const refusing = door.refuse({ method: "DELETE", path: new RegExp(`/containers/(${id}|${old})`) });
+        const deployed = await small.command(["deploy"]);
+        refusing.stop();
+        expect(end(deployed)).toEqual(ended(0, "committed"));
+        const warned = deployed.notes.join("\n");
+        expect(warned).toContain("The release is committed, but Pulumi failed afterwards");
+        expect(warned).toMatch(new RegExp(`${old}|${id}|web-[0-9a-f]{8}`));
+        expect(warned).toContain("npm run recover");
+        expect(await small.names()).toContain(old);
+        expect(end(await small.command(["deploy"]))).toEqual(ended(0, "unchanged"));
+        await expectStanding(wanted);
+    }, 180_000);
+
+    test("a kill of everything before Pulumi has written its state: `recover` goes forward [R94]", async () => {
+        const wanted = next();
+        await killedAt(removal, wanted);
+        const { commits } = await small.command<ReleasesResult>(["releases"]);
+        const recovered = await small.command<RecoverResult>(["recover"]);
+        expect(end(recovered)).toEqual(ended(0, "committed"));
+        expect([recovered.release, recovered.transaction]).toEqual([commits[0]?.release, commits[0]?.transaction]);
+        await expectStanding(wanted);
+    }, 180_000);
+
+    test("a kill of all but the guard there: the guard ends it, and the next `deploy` agrees [R94]", async () => {
+        const wanted = next();
+        await killedAt(removal, wanted, "all but the guard");
+        const deployed = await small.command(["deploy"]);
+        expect(deployed.exitCode).toBe(0);
+        await small.untilQuiet();
+        await expectStanding(wanted);
+    }, 180_000);
+});
+
+describe("what cannot be put back is said, and never reported as rolled back [R95]", () => {
+    test("F2 the container and the image of the previous release are gone", async () => {
+        const before = standing;
+        const old = await nameOf("store");
+        const image = await small.project.docker(["inspect", "--format", "{{.Image}}", old]);
+        await small.write(next({ storeImage: "b", storeFault: "exit-at-boot" }));
+        const held = door.hold(storeStarts);
+        const deploying = small.command(["deploy"]);
+        await held.reached;
+        await small.project.docker(["rm", "--force", old]);
+        await small.project.docker(["rmi", "--force", image]);
+        held.release();
+        const failed = await deploying;
+        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expect(failed.failure?.message).toContain(`${old} is gone`);
+
+        // Its release cannot be asked for again: the image that was committed is no more.
+        const { commits } = await small.command<ReleasesResult>(["releases"]);
+        const wanted = next({ storeImage: "b" });
+        await small.write(wanted);
+        expect(end(await small.command(["deploy"]))).toEqual(ended(0, "committed"));
+        const refused = await small.command(["rollback", commits[0]?.release ?? ""]);
+        expect(end(refused)).toEqual(ended(30, "refused"));
+        expect(refused.failure?.message).toMatch(/cannot be put back: its image \S+ is gone/);
+        await expectStanding(wanted);
+        expect(before).not.toEqual(standing);
+    }, 240_000);
+
+    test("F2 the ledger's entry of the previous release is damaged", async () => {
+        const { commits } = await small.command<ReleasesResult>(["releases"]);
+        const entry = `${small.name}-ledger:/ledger/release-${commits[0]?.release}.json`;
+        const file = path.join(small.folder, "entry.json");
+        await small.project.docker(["cp", entry, file]);
+        const good = await readFile(file);
+        await writeFile(file, good.subarray(0, 100));
+        await small.project.docker(["cp", file, entry]);
+        await small.write(next({ ...standing, web: "broken", webFault: "exit-at-boot" }));
+        const failed = await small.command(["deploy"]);
+        await writeFile(file, good);
+        await small.project.docker(["cp", file, entry]);
+        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expect(failed.failure?.message).toContain(`is damaged: release-${commits[0]?.release}.json`);
+        const wanted = { ...standing, web: "after the damage" };
+        await small.write(wanted);
+        expect(end(await small.command(["deploy"]))).toEqual(ended(0, "committed"));
+        await expectStanding(wanted);
+    }, 240_000);
+
+    test("a guard whose undo has failed leaves the transaction to `recover`, which ends it [R94]", async () => {
+        const old = await nameOf("store");
+        const before = standing;
+        const refusing = door.refuse({ method: "POST", path: new RegExp(`/containers/${old}/start`) });
+        await killedAt(
+            { ...storeStarts, path: new RegExp(`/containers/(?!${old})store-[^/]+/start`) },
+            next(),
+            "all but the guard",
+        );
+        await small.untilQuiet();
+        const told = await small.command(["status"]);
+        expect(end(told)).toEqual(ended(30, "deviates"));
+        expect(told.failure?.message).toContain("A deployer has died and left");
+        const failed = await small.command(["recover"]);
+        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expect(failed.failure?.message).toContain("could not be ended");
+        refusing.stop();
+        expect(end(await small.command(["recover"]))).toEqual(ended(10, "rolled-back"));
+        await expectStanding(before);
+    }, 240_000);
+});
