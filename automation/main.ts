@@ -78,7 +78,10 @@ function buildProgram(finish: (exitCode: number) => void): Command {
             "ask the engine first what became of everything; by itself only when a service has drifted",
         )
         .option("--force", "deploy this checkout's release although it was undone before; the ledger records it")
-        .option("--unpin", "take out the pin that a rollback has set, so that this checkout's release is wanted again")
+        .option(
+            "--unpin",
+            "deploy this checkout's release although a rollback has pinned another, and take the pin out once it runs",
+        )
         .action(async (options: CommonOptions & { refresh?: boolean; force?: boolean; unpin?: boolean }) => {
             const { deploy, renderDeploy } = await import("./deploy.ts");
             const result = await deploy({

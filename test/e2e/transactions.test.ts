@@ -209,3 +209,23 @@ describe("going back on purpose", () => {
         expect([plan.plan, plan.notes]).toEqual([[], []]);
     }, 120_000);
 });
+
+test("a stack whose Pulumi state is lost comes up again once what runs was taken down by hand, with its data", async () => {
+    const { project } = ours;
+    await project.exec("sh", ["-c", "rm -rf .plumbline/state && mkdir .plumbline/state"]);
+    const refused = await ours.command(["deploy"]);
+    expect(end(refused)).toEqual(ended(30, "refused"));
+    expect(refused.failure?.message).toContain("was deployed from another Pulumi state than this one");
+    // As docs/troubleshooting.md has it.
+    const labels = ["label=plumbline.service", `label=plumbline.project=${ours.name}`].flatMap((it) => [
+        "--filter",
+        it,
+    ]);
+    const running = (await project.docker(["ps", "--all", "--quiet", ...labels])).split("\n");
+    await project.docker(["rm", "--force", ...running]);
+    await project.docker(["network", "rm", `${ours.name}_network`]);
+    const deployed = await ours.command(["deploy"]);
+    expect(end(deployed)).toEqual(ended(0, "committed"));
+    // Its store fails the first time that it starts on a volume: this is not the first time.
+    expect(await ours.setting("store")).toBe("third");
+}, 120_000);
