@@ -94,10 +94,11 @@ export async function clearPending(
     const before = await readState(stack);
     const { pendingOperations } = before;
     if (pendingOperations === 0) return false;
-    context.note(
-        `A killed deployer left ${pendingOperations} operations pending: the engine is asked what became of them.`,
-    );
+    // Said afterwards: a deployer that is at work has operations pending too, and holds the lock.
     await stack.refresh({ clearPendingCreates: true, onEvent: eventSink(context, new Diagnostics()) });
+    context.note(
+        `A killed deployer left ${pendingOperations} operations pending: the engine was asked what became of them.`,
+    );
     await removeUnrecorded(context, engine, before);
     return true;
 }

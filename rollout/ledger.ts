@@ -323,6 +323,8 @@ export class Ledger {
     }
 
     async #write(name: string, content: string): Promise<void> {
+        // Whoever has undone the first deployment of another clone may just have taken it away.
+        if ((await this.#engine.inspect(this.#helperName)) === undefined) await this.open();
         await this.#engine.putFiles(this.#helperName, folder, [{ name, content, mode: 0o600 }]);
     }
 

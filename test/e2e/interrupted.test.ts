@@ -252,6 +252,31 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         await expectStanding(wanted);
     }, 240_000);
 
+    test("killed, and what ran before is gone: `recover` says so, and `deploy` goes on from what runs [R94]", async () => {
+        const old = await nameOf("store");
+        const wanted = { ...next(), storeImage: "b" };
+        await killedAt(storeStarts, wanted);
+        await small.project.docker(["rm", "--force", old]);
+        const failed = await small.command(["recover"]);
+        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expect(failed.failure?.message).toContain(`${old} is gone`);
+        const deployed = await small.command(["deploy"]);
+        expect(end(deployed)).toEqual(ended(0, "committed"));
+        expect(deployed.notes.join("\n")).toContain("What ran before cannot be put back");
+        await expectStanding(wanted);
+    }, 240_000);
+
+    test("and by hand, with `pulumi cancel` and `pulumi up --refresh`, it comes up as well [R94]", async () => {
+        const old = await nameOf("store");
+        const wanted = { ...next(), storeImage: "b" };
+        await killedAt(storeStarts, wanted);
+        await small.project.docker(["rm", "--force", old]);
+        expect((await small.project.pulumi(["cancel", "--yes", "--stack", smallStack])).code).toBe(0);
+        const up = await small.project.pulumi(["up", "--yes", "--refresh", "--stack", smallStack]);
+        expect([up.code, up.output]).toEqual([0, expect.any(String)]);
+        await expectStanding(wanted);
+    }, 240_000);
+
     test("a guard whose undo has failed leaves the transaction to `recover`, which ends it [R94]", async () => {
         const old = await nameOf("store");
         const before = standing;
