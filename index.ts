@@ -5,7 +5,6 @@ import { Images } from "./components/images.ts";
 import { StackNetworks } from "./components/networks.ts";
 import { ServiceContainer } from "./components/service-container.ts";
 import { DataVolumes } from "./components/volumes.ts";
-import { imageBuildTokens } from "./engine/build-tokens.ts";
 import { connectEngine } from "./engine/docker.ts";
 import { Credentials } from "./providers/credentials.ts";
 import { Rollout } from "./providers/rollout.ts";
@@ -15,23 +14,25 @@ import { builtImages } from "./release/images.ts";
 import { loadRelease } from "./release/load.ts";
 import { checkPassphrase } from "./release/settings.ts";
 import { chooseRelease } from "./rollout/choose.ts";
+import { withFreePorts } from "./rollout/free-ports.ts";
 import { Ledger } from "./rollout/ledger.ts";
+import { lookAtEngine } from "./validation/preflight/look.ts";
+import { preflight } from "./validation/preflight/preflight.ts";
 
 const stack = pulumi.getStack();
 checkPassphrase(stack, process.env);
-const { settings, release: baseline } = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
+const { settings, release: frozen } = await loadRelease(".", stack, stackConfiguration(pulumi.runtime.allConfig()));
 const engineHost = new pulumi.Config("docker").get("host");
-const engine = connectEngine(engineHost, baseline.network);
-const { project } = baseline;
-const ledger = new Ledger(engine, project, baseline.edge.image.reference);
-const choice = await chooseRelease(baseline, {
-    engine,
-    ledger,
-    env: process.env,
-    isPreview: pulumi.runtime.isDryRun(),
-});
-for (const note of choice.notes) pulumi.log.warn(note);
+const engine = connectEngine(engineHost, frozen.network);
+const { project } = frozen;
+const ledger = new Ledger(engine, project, frozen.edge.image.reference);
+const look = await lookAtEngine(engine);
+const run = { engine, env: process.env, isPreview: pulumi.runtime.isDryRun() };
+const baseline = await withFreePorts(frozen, settings, look, ledger);
+const choice = await chooseRelease(baseline, { ...run, ledger, isReached: look.reached });
 const { release, text, abandoned } = choice;
+const checked = await preflight(release, { ...run, settings, look, history: ledger });
+for (const note of [...choice.notes, ...checked.notes]) pulumi.log.warn(note);
 const at = engineHost === undefined ? {} : { engineHost };
 
 const credentials = new Credentials("credentials", {
@@ -41,11 +42,11 @@ const credentials = new Credentials("credentials", {
 });
 const secrets = credentials.values;
 
-const networks = new StackNetworks("networks", { networks: release.networks });
-const volumes = new DataVolumes("volumes", { volumes: release.volumes });
+const networks = new StackNetworks("networks", { networks: release.networks, owner: { project, stack } });
+const volumes = new DataVolumes("volumes", { volumes: release.volumes, owner: { project, stack } });
 const images = new Images("images", {
     images: builtImages(release),
-    buildTokens: await imageBuildTokens(engine, builtImages(release)),
+    buildTokens: checked.buildTokens,
     ...at,
 });
 const edge = new Edge("edge", { edge: release.edge, project, stack, images }, { dependsOn: [networks] });

@@ -8,7 +8,7 @@ import { endOpenTransaction } from "./abandoned.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import { judgeStatus, observe } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
-import { openPlace, type Place } from "./place.ts";
+import { openPlace, type Place, wantedRelease } from "./place.ts";
 import { summaryOf } from "./recorded.ts";
 import type { CommandResult } from "./result.ts";
 import { nothingDone, type TransactExtra, transact } from "./transact.ts";
@@ -38,6 +38,8 @@ export interface DeployResult extends CommandResult, TransactExtra {}
 export async function deploy(options: DeployOptions = {}): Promise<DeployResult> {
     return conclude("deploy", options, nothingDone, async (context) => {
         const place = await openPlace(context, "create");
+        // The first question, as in the program: an engine that is not there is told in the same words.
+        await place.engine.info();
         await endOpenTransaction(context, place);
         if (options.unpin === true) await unpin(context, place);
         const variables = options.force === true ? await force(context, place) : {};
@@ -54,8 +56,9 @@ async function unpin(context: CommandContext, { ledger }: Place): Promise<void> 
 }
 
 /** The variable that lets this one release through. */
-async function force(context: CommandContext, { ledger, baseline }: Place): Promise<Record<string, string>> {
-    const { quarantine } = await ledger.state();
+async function force(context: CommandContext, place: Place): Promise<Record<string, string>> {
+    const { quarantine } = await place.ledger.state();
+    const baseline = await wantedRelease(place);
     const record = quarantine[baseline.id];
     if (record === undefined) {
         context.note(`Release ${baseline.id} is not quarantined: nothing is forced.`);

@@ -9,6 +9,7 @@ import { Stack } from "@pulumi/pulumi/automation/index.js";
 import { parse, stringify } from "yaml";
 import { toolEnvironment } from "../toolchain/environment.ts";
 import { toolPaths } from "../toolchain/paths.ts";
+import { fromNothingVariable } from "../validation/preflight/preflight.ts";
 import type { CommandContext } from "./context.ts";
 import { requireStackFile } from "./options.ts";
 import { setMissingSecrets } from "./secrets.ts";
@@ -42,6 +43,7 @@ export async function openFromNothing(context: CommandContext): Promise<ThrowAwa
             PULUMI_BACKEND_URL: pathToFileURL(state).href,
             PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64url"),
             PULUMI_CONFIG_PASSPHRASE_FILE: "",
+            [fromNothingVariable]: "1",
         };
         const stack = await Stack.create(context.stack, await openWorkspace(project, env));
         await setMissingSecrets(stack, context.projectDir);

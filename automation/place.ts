@@ -5,7 +5,9 @@ import { connectEngine, type Engine } from "../engine/docker.ts";
 import { loadRelease } from "../release/load.ts";
 import type { Settings } from "../release/settings.ts";
 import type { Release } from "../release/types.ts";
+import { withFreePorts } from "../rollout/free-ports.ts";
 import { Ledger } from "../rollout/ledger.ts";
+import { lookAtEngine } from "../validation/preflight/look.ts";
 import type { CommandContext } from "./context.ts";
 import { readStackSettings } from "./stack-settings.ts";
 import { openStack, type WhenMissing } from "./workspace.ts";
@@ -16,7 +18,7 @@ export interface Place {
     readonly engine: Engine;
     readonly engineHost: string | undefined;
     readonly ledger: Ledger;
-    /** The release of this checkout. */
+    /** The release of this checkout, its ports as the baseline wants them. */
     readonly baseline: Release;
 }
 
@@ -31,6 +33,12 @@ export async function openPlace(context: CommandContext, whenMissing: WhenMissin
     const engine = connectEngine(engineHost, release.network);
     const ledger = new Ledger(engine, settings.project, release.edge.image.reference);
     return { stack, settings, engine, engineHost, ledger, baseline: release };
+}
+
+/** The release of this checkout as a deploy takes it: with its ports where they are free, when the stack asks for that. */
+export async function wantedRelease({ baseline, settings, engine, ledger }: Place): Promise<Release> {
+    if (!settings.ports.auto) return baseline;
+    return await withFreePorts(baseline, settings, await lookAtEngine(engine), ledger);
 }
 
 /** The same for commands that only look: a baseline that is not valid at this moment does not keep them from it. */

@@ -7,7 +7,7 @@ import type { CommitRecord, LedgerState } from "../rollout/ledger.ts";
 import { endOpenTransaction } from "./abandoned.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import type { CommandOptions } from "./options.ts";
-import { openPlace, type Place } from "./place.ts";
+import { openPlace, type Place, wantedRelease } from "./place.ts";
 import type { CommandResult } from "./result.ts";
 import { nothingDone, type TransactExtra, transact } from "./transact.ts";
 
@@ -49,8 +49,9 @@ export async function rollback(options: RollbackOptions = {}): Promise<RollbackR
 }
 
 /** Only once it runs: a pin on a release that failed would hold the stack to it. */
-async function pin(context: CommandContext, { ledger, baseline }: Place, target: string): Promise<string | null> {
-    if (target === baseline.id) {
+async function pin(context: CommandContext, place: Place, target: string): Promise<string | null> {
+    const { ledger } = place;
+    if (target === (await wantedRelease(place)).id) {
         if ((await ledger.state()).pin !== undefined) await ledger.pin(null);
         return null;
     }

@@ -1,5 +1,7 @@
 /** `status`: what runs, service by service, beside what the stack records. */
 
+import { movedPortNotes } from "../release/ports.ts";
+import type { MovedPort } from "../release/types.ts";
 import type { LedgerState, OpenTransaction, PinRecord, QuarantineRecord } from "../rollout/ledger.ts";
 import { renderTable } from "../validation/report/summary.ts";
 import { conclude } from "./context.ts";
@@ -17,9 +19,11 @@ export interface StatusResult extends CommandResult {
     readonly pin: PinRecord | null;
     /** Releases that are refused until they are forced. */
     readonly quarantine: readonly QuarantineRecord[];
+    /** Published ports that are not those of the baseline, since somebody else had them (`plumbline:ports.auto`). */
+    readonly movedPorts: readonly MovedPort[];
 }
 
-type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine">;
+type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine" | "movedPorts">;
 
 /**
  * Compares what the engine runs with what the stack records. The outcome is `as-recorded` (exit code 0) when every
@@ -28,12 +32,14 @@ type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine"
  * for a stack that was never deployed. Changes nothing.
  */
 export async function status(options: CommandOptions = {}): Promise<StatusResult> {
-    const nothing: StatusExtra = { services: [], open: null, pin: null, quarantine: [] };
+    const nothing: StatusExtra = { services: [], open: null, pin: null, quarantine: [], movedPorts: [] };
     return conclude("status", options, nothing, async (context) => {
         const { stack, settings, engine, ledger } = await openToLook(context);
         const recorded = summaryOf(await stack.outputs());
         const services = judgeStatus(recorded, await observe(engine, settings.project));
-        const extra = { services, ...ledgerStatus(await ledger.state()) };
+        const state = await ledger.state();
+        const last = state.lastCommit === undefined ? undefined : await ledger.release(state.lastCommit.release);
+        const extra = { services, ...ledgerStatus(state), movedPorts: last?.movedPorts ?? [] };
         const failure = failureOf(context.stack, recorded !== null, extra);
         const good = failure === null && services.every((service) => service.deviations.length === 0);
         return {
@@ -46,7 +52,7 @@ export async function status(options: CommandOptions = {}): Promise<StatusResult
     });
 }
 
-function ledgerStatus({ open, pin, quarantine }: LedgerState): Omit<StatusExtra, "services"> {
+function ledgerStatus({ open, pin, quarantine }: LedgerState): Pick<StatusExtra, "open" | "pin" | "quarantine"> {
     return {
         open: open === undefined ? null : { ...open, owner: ownerState(open) },
         pin: pin ?? null,
@@ -82,6 +88,7 @@ export function renderStatus(result: StatusResult): string {
             : [
                   `Pinned: release ${result.pin.release}, by ${result.pin.by} since ${result.pin.at}; \`npm run deploy -- --unpin\` ends it`,
               ]),
+        ...movedPortNotes(result.movedPorts).map((note) => `Moved: ${note}`),
         ...result.quarantine.map(
             ({ release, transaction, at }) => `Quarantined: release ${release}, undone by ${transaction} on ${at}`,
         ),

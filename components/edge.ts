@@ -2,10 +2,11 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { probeListenerPort } from "../engine/edge/config.ts";
+import { edgeMemoryMiB } from "../release/edge.ts";
 import type { DeclaredContainer, EdgeRelease } from "../release/types.ts";
 import { containerLabels } from "./container-args.ts";
 import type { Images } from "./images.ts";
-import { labelList } from "./networks.ts";
+import { labelList, ownerLabels } from "./networks.ts";
 
 export interface EdgeArgs {
     readonly edge: EdgeRelease;
@@ -27,7 +28,7 @@ export class Edge extends pulumi.ComponentResource {
         const { edge } = args;
         const volume = new docker.Volume(
             edge.configVolume,
-            { name: edge.configVolume },
+            { name: edge.configVolume, labels: labelList(ownerLabels(args)) },
             { parent: this, ignoreChanges: ["labels"] },
         );
         const container = new docker.Container(
@@ -45,8 +46,8 @@ export class Edge extends pulumi.ComponentResource {
                 capabilities: { drops: ["ALL"] },
                 securityOpts: ["no-new-privileges:true"],
                 tmpfs: { "/run/haproxy": "size=1m,uid=10006,gid=10006,mode=0750", "/tmp": "size=16m" },
-                memory: 256,
-                memorySwap: 256,
+                memory: edgeMemoryMiB,
+                memorySwap: edgeMemoryMiB,
                 labels: labelList(containerLabels(args.project, args.stack, "edge", edge.revision)),
                 networksAdvanced: edge.networks.map(({ network, aliases }) => ({
                     name: network,

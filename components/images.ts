@@ -9,9 +9,10 @@ export interface ImagesArgs {
     /**
      * For each reference the token of the build that the engine holds, or a new one where the image is missing. A token
      * that differs from the recorded one is what makes the command run again: so an image is built when its source
-     * digest changes or when it is gone, and not otherwise.
+     * digest changes or when it is gone, and not otherwise. Undefined where no engine could be asked, in a preview: the
+     * recorded ones are then taken to be right.
      */
-    readonly buildTokens: Readonly<Record<string, string>>;
+    readonly buildTokens: Readonly<Record<string, string>> | undefined;
     /** Address of the engine for the build; default: the one that the docker client finds. */
     readonly engineHost?: string;
 }
@@ -22,19 +23,21 @@ export class Images extends pulumi.ComponentResource {
 
     constructor(name: string, args: ImagesArgs, opts?: pulumi.ComponentResourceOptions) {
         super("plumbline:components:Images", name, {}, opts);
+        const { buildTokens = {} } = args;
+        const ignoreChanges = args.buildTokens === undefined ? ["environment", "triggers"] : [];
         for (const image of args.images) {
             const build = new command.local.Command(
                 image.reference.replace(/[/:]/g, "-"),
                 {
                     create: buildCommand(image),
                     environment: {
-                        PLUMBLINE_BUILD: args.buildTokens[image.reference] ?? "",
+                        PLUMBLINE_BUILD: buildTokens[image.reference] ?? "",
                         ...(args.engineHost === undefined ? {} : { DOCKER_HOST: args.engineHost }),
                     },
-                    triggers: [image.sourceDigest, args.buildTokens[image.reference] ?? ""],
+                    triggers: [image.sourceDigest, buildTokens[image.reference] ?? ""],
                     logging: command.local.Logging.Stderr,
                 },
-                { parent: this },
+                { parent: this, ignoreChanges },
             );
             this.#commands.set(image.reference, build);
         }

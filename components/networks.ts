@@ -6,6 +6,8 @@ import type { NetworkRelease } from "../release/types.ts";
 export interface StackNetworksArgs {
     /** The networks of the release, by the names that the engine knows them by. */
     readonly networks: readonly NetworkRelease[];
+    /** Whose they are: by these labels they are told from a stranger's. */
+    readonly owner: Owner;
 }
 
 /**
@@ -22,13 +24,26 @@ export class StackNetworks extends pulumi.ComponentResource {
                     name: network.name,
                     driver: network.driver,
                     internal: network.internal,
-                    labels: labelList(network.labels),
+                    labels: labelList({ ...network.labels, ...ownerLabels(args.owner) }),
                 },
-                { parent: this },
+                // A network that is older than its labels stays; other labels of the baseline are refused by preflight.
+                { parent: this, ignoreChanges: ["labels"] },
             );
         }
         this.registerOutputs({});
     }
+}
+
+/** Whose a network or a volume is. */
+export interface Owner {
+    /** Compose project of the stack. */
+    readonly project: string;
+    readonly stack: string;
+}
+
+/** The labels by which preflight knows the stack's own networks and volumes again, also when its state was lost. */
+export function ownerLabels({ project, stack }: Owner): Record<string, string> {
+    return { "plumbline.project": project, "plumbline.stack": stack };
 }
 
 /** Labels as the Docker provider wants them, in a fixed order. */

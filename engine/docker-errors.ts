@@ -24,6 +24,16 @@ export function statusOf(error: unknown): number {
     return Number(field(error, "statusCode")) || 0;
 }
 
+/** What an engine's answer says of an image at its registry; undefined where the registry said nothing of it. */
+export function registryRefusal(error: unknown): "missing" | "denied" | undefined {
+    const status = statusOf(error);
+    if (status === 0) return undefined;
+    const text = wordsOf(error);
+    if (status === 401 || status === 403 || /unauthorized|denied|authentication required/i.test(text)) return "denied";
+    if (/manifest unknown|not found|name unknown|no such manifest/i.test(text)) return "missing";
+    return undefined;
+}
+
 function field(error: unknown, name: string): string {
     if (typeof error !== "object" || error === null) return "";
     const value = (error as Record<string, unknown>)[name];
@@ -31,7 +41,7 @@ function field(error: unknown, name: string): string {
 }
 
 /** The engine's own words, without the HTTP decoration of the client. */
-function words(error: unknown): string {
+export function wordsOf(error: unknown): string {
     const text = field(error, "message") || String(error);
     return text.replace(/^\(HTTP code \d+\) .*? - /, "").trim();
 }
@@ -57,13 +67,13 @@ export function engineError(address: string, doing: string, error: unknown): Plu
             cause: error,
         });
     }
-    if (status === 400 && /client version|API version/i.test(words(error))) {
-        return new PlumblineError("engine", `The Docker engine at ${address} is of another age: ${words(error)}`, {
+    if (status === 400 && /client version|API version/i.test(wordsOf(error))) {
+        return new PlumblineError("engine", `The Docker engine at ${address} is of another age: ${wordsOf(error)}`, {
             remedy: "Upgrade the Docker engine to 20.10 or newer.",
             cause: error,
         });
     }
-    const text = `The Docker engine could not ${doing}: ${words(error)}`;
+    const text = `The Docker engine could not ${doing}: ${wordsOf(error)}`;
     if (status === 404) {
         return new PlumblineError("engine", text, {
             remedy: "Run the deploy again: it makes what is missing. Somebody may have removed it behind Plumbline's back.",

@@ -11,6 +11,12 @@ export interface EngineInfo {
     readonly memoryBytes: number;
     readonly cpus: number;
     readonly storageDriver: string;
+    /** Host name of its machine. */
+    readonly machine: string;
+    /** As in `Debian GNU/Linux 12`, or `Docker Desktop`. */
+    readonly operatingSystem: string;
+    /** Folder of its machine that holds images, containers and volumes. */
+    readonly dataRoot: string;
 }
 
 /** What the engine does with a container that says nothing of it. */
@@ -66,6 +72,21 @@ export interface ContainerSummary {
     readonly state: ContainerState;
     readonly imageId: string;
 }
+
+/** What a list tells of every container on the engine, whoever made it. */
+export interface ContainerOverview extends ContainerSummary {
+    /** TCP ports of the host that it has at this moment. */
+    readonly ports: readonly { readonly hostIp: string; readonly port: number }[];
+    /** Names of the volumes that it mounts. */
+    readonly volumes: readonly string[];
+    /** Names of its networks. */
+    readonly networks: readonly string[];
+}
+
+/** What a registry says of an image. `denied`: it wants credentials, or has no such image. `silent`: nothing, for the reason that is said. */
+export type RegistryAnswer =
+    | { readonly answer: "there" | "missing" | "denied" }
+    | { readonly answer: "silent"; readonly said: string };
 
 export interface CreateOptions {
     readonly image: string;
@@ -147,6 +168,23 @@ export interface ListedFile {
 export interface LogLine {
     readonly stream: "stdout" | "stderr";
     readonly line: string;
+}
+
+/** Reads one line of a list of containers. */
+export function containerOverview(raw: Docker.ContainerInfo): ContainerOverview {
+    const { NetworkSettings: settings } = raw as Partial<Docker.ContainerInfo>;
+    return {
+        id: raw.Id,
+        name: (raw.Names[0] ?? raw.Id).replace(/^\//, ""),
+        labels: raw.Labels ?? {},
+        state: raw.State as ContainerState,
+        imageId: raw.ImageID,
+        ports: (raw.Ports ?? [])
+            .filter(({ PublicPort, Type }) => Type === "tcp" && PublicPort > 0)
+            .map(({ IP, PublicPort }) => ({ hostIp: IP || "0.0.0.0", port: PublicPort })),
+        volumes: (raw.Mounts ?? []).flatMap(({ Type, Name }) => (Type === "volume" && Name ? [Name] : [])),
+        networks: Object.keys(settings?.Networks ?? {}),
+    };
 }
 
 /** Reads `docker info`. */

@@ -5,13 +5,15 @@ import Docker from "dockerode";
 import { PlumblineError } from "../release/errors.ts";
 import { fileList, firstFile, packFiles } from "./archive.ts";
 import { clientOptions, engineAddress } from "./docker-address.ts";
-import { engineError, mayPass, statusOf, wasNotReached } from "./docker-errors.ts";
+import { engineError, mayPass, registryRefusal, statusOf, wasNotReached, wordsOf } from "./docker-errors.ts";
 import {
     type ContainerFacts,
+    type ContainerOverview,
     type ContainerState,
     type ContainerSummary,
     type CreateOptions,
     containerFacts,
+    containerOverview,
     createRequest,
     type EngineDefaults,
     type EngineInfo,
@@ -23,6 +25,7 @@ import {
     type ListedFile,
     type LogLine,
     type NetworkFacts,
+    type RegistryAnswer,
     type VolumeFacts,
 } from "./docker-facts.ts";
 import { Frames, LogLines } from "./log-lines.ts";
@@ -68,8 +71,10 @@ export class Engine {
     }
 
     async info(): Promise<EngineInfo> {
-        const info = await this.repeatable("ask for its state", () => this.quick.info());
-        const version = await this.repeatable("ask for its version", () => this.quick.version());
+        const [info, version] = await Promise.all([
+            this.repeatable("ask for its state", () => this.quick.info()),
+            this.repeatable("ask for its state", () => this.quick.version()),
+        ]);
         return {
             serverVersion: version.Version,
             apiVersion: version.ApiVersion,
@@ -78,6 +83,9 @@ export class Engine {
             memoryBytes: Number(info.MemTotal),
             cpus: Number(info.NCPU),
             storageDriver: String(info.Driver),
+            machine: String(info.Name),
+            operatingSystem: String(info.OperatingSystem),
+            dataRoot: String(info.DockerRootDir),
         };
     }
 
@@ -101,6 +109,12 @@ export class Engine {
             state: one.State as ContainerState,
             imageId: one.ImageID,
         }));
+    }
+
+    /** Every container on the engine, running or not, whoever made it. */
+    async everything(): Promise<readonly ContainerOverview[]> {
+        const found = await this.repeatable("list containers", () => this.quick.listContainers({ all: true }));
+        return found.map(containerOverview);
     }
 
     /** @returns the id */
@@ -255,6 +269,32 @@ export class Engine {
     /** The whole answer of an inspection. @returns undefined when there is no such image */
     async imageDetails(reference: string): Promise<Docker.ImageInspectInfo | undefined> {
         return this.orUndefined(`inspect image ${reference}`, () => this.quick.getImage(reference).inspect());
+    }
+
+    /**
+     * Asks the image's registry, from where the engine is, whether it could be pulled. Nothing is pulled. A registry that
+     * does not answer is asked again until the time is over (R21), and is an answer too.
+     */
+    async registryAnswer(reference: string, timeoutMs: number): Promise<RegistryAnswer> {
+        const registry = new Docker({ ...clientOptions(this.address), timeout: timeoutMs });
+        const end = performance.now() + timeoutMs;
+        try {
+            return await withRetry(
+                async () => {
+                    try {
+                        await registry.getImage(reference).distribution();
+                        return { answer: "there" };
+                    } catch (error) {
+                        const refusal = registryRefusal(error);
+                        if (refusal === undefined) throw error;
+                        return { answer: refusal };
+                    }
+                },
+                { policy: this.retry, isTransient: () => performance.now() < end },
+            );
+        } catch (error) {
+            return { answer: "silent", said: wordsOf(error) };
+        }
     }
 
     /** What the engine does where nobody says anything. */

@@ -5,6 +5,9 @@ import { compareText, hashOf } from "./revision.ts";
 import type { Settings } from "./settings.ts";
 import type { BuiltImage, EdgeRelease, Gateway, Listener, ServiceRelease } from "./types.ts";
 
+/** What the edge's container may use, in MiB. */
+export const edgeMemoryMiB = 256;
+
 /** The probe listener is for the program on the same machine, never for others. */
 const probeHostIp = "127.0.0.1";
 
@@ -31,22 +34,26 @@ export function freezeEdge(
     });
     refuseSharedAddresses(baseline, listeners);
     const networks = namesByNetwork(baseline.services);
-    const configVolume = `${baseline.project}_edge_config`;
-    const published = [
-        ...listeners.flatMap(({ port, published }) => (published === undefined ? [] : [{ port, published }])),
-        ...gateways.map(({ port, published }) => ({ port, published })),
-    ];
-    return {
-        // What the container is made of. Routes and backends are its configuration, which changes while it runs.
-        revision: hashOf({ image, published, probePort: settings.probePort, probeHostIp, networks, configVolume }, 8),
+    const edge: Omit<EdgeRelease, "revision"> = {
         image,
         listeners,
         gateways,
         probePort: settings.probePort,
         probeHostIp,
         networks,
-        configVolume,
+        configVolume: `${baseline.project}_edge_config`,
     };
+    return { revision: edgeRevision(edge), ...edge };
+}
+
+/** What the container is made of. Routes and backends are its configuration, which changes while it runs. */
+export function edgeRevision(edge: Omit<EdgeRelease, "revision">): string {
+    const { image, listeners, gateways, probePort, probeHostIp, networks, configVolume } = edge;
+    const published = [
+        ...listeners.flatMap(({ port, published }) => (published === undefined ? [] : [{ port, published }])),
+        ...gateways.map(({ port, published }) => ({ port, published })),
+    ];
+    return hashOf({ image, published, probePort, probeHostIp, networks, configVolume }, 8);
 }
 
 /** Every port on which the service may be reached: published, exposed, declared, probed, or behind a gateway. */

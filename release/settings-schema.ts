@@ -64,6 +64,12 @@ export const settingsSchema = z.strictObject({
             "Added to every published port of the baseline and its gateways, so that two stacks fit on one engine.",
             { local: 0, staging: 10_000, production: 0 },
         ),
+        auto: setting(
+            z.boolean(),
+            "true, false",
+            "Publish on the next free port where somebody else has the wanted one, and stay there; false refuses.",
+            { every: false },
+        ),
     }),
     probePort: setting(
         port().optional(),
@@ -82,6 +88,44 @@ export const settingsSchema = z.strictObject({
         "Images to pull instead of building, as in `storage: supabase/storage-api:v1.25.7`.",
         { every: {} },
     ),
+    adoptVolumes: setting(
+        z.array(z.string().min(1)),
+        "volumes",
+        "Volumes of the baseline, as in `postgres_data`, that may be taken over with their data from whoever made them.",
+        { every: [] },
+    ),
+    preflight: z.strictObject({
+        engineApi: setting(
+            z.string().regex(/^\d+\.\d+$/, 'must be text, as in "1.41"'),
+            "version",
+            "Oldest API of the Docker engine; 1.41 is that of 20.10.",
+            { every: "1.41" },
+        ),
+        diskFreeGb: setting(
+            z.number().min(0),
+            "GB",
+            "Least free space on the engine's disk before something new is deployed.",
+            { local: 2, staging: 5, production: 10 },
+        ),
+        memoryFreeMb: setting(
+            z.number().min(0),
+            "MB",
+            "Least memory that the engine's machine has left before something new is deployed.",
+            { local: 256, staging: 512, production: 1024 },
+        ),
+        memoryLimitPercent: setting(
+            z.number().min(1),
+            "%",
+            "Largest sum of the memory limits of everything that runs during a deploy, of the engine's whole memory.",
+            { every: 100 },
+        ),
+        registrySeconds: setting(
+            z.number().min(0.1).max(3600),
+            "s",
+            "Longest wait for the answer of a registry, asked only for images that the engine lacks.",
+            { every: 10 },
+        ),
+    }),
     startTimeoutSeconds: setting(
         z.record(z.string(), z.number().min(1).max(86_400)),
         "service: s",

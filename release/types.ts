@@ -257,6 +257,18 @@ export interface SupabaseRelease {
     readonly serviceRoleKey: string;
 }
 
+/** A published port that is not the one of the baseline, since somebody else had that (`ports.auto`). */
+export interface MovedPort {
+    /** The service, `gateway <name>`, or `probes`. */
+    readonly user: string;
+    /** Port inside the edge's container; 0 for the probes. */
+    readonly target: number;
+    /** The port that baseline and offset ask for. */
+    readonly wanted: number;
+    /** Where it went. */
+    readonly published: number;
+}
+
 export interface Release {
     /** Twelve hex digits over everything in this record but itself. */
     readonly id: string;
@@ -268,6 +280,8 @@ export interface Release {
     readonly networks: readonly NetworkRelease[];
     readonly volumes: readonly VolumeRelease[];
     readonly edge: EdgeRelease;
+    /** Absent where every port is the one of the baseline. */
+    readonly movedPorts?: readonly MovedPort[];
     readonly smoke: readonly SmokeStep[];
     readonly secretSources: Readonly<Record<string, SecretSource>>;
     readonly secretVersions: Readonly<Record<string, string>>;

@@ -64,6 +64,12 @@ function unknownNames(baseline: Baseline, settings: Settings): Problem[] {
             services,
             "a service of the baseline",
         ),
+        ...check(
+            "adoptVolumes",
+            settings.adoptVolumes,
+            baseline.volumes.map(({ key }) => key),
+            "a volume of the baseline",
+        ),
         ...check("secrets", Object.keys(settings.secrets), secrets, "a secret of the baseline"),
         ...Object.keys(settings.variables)
             .filter((name) => secrets.includes(name))

@@ -25,6 +25,8 @@ export interface Choice {
 export interface ChooseOptions {
     readonly engine: Pick<Engine, "image">;
     readonly ledger: Pick<Ledger, "state" | "releaseText" | "commits">;
+    /** False where no engine can be asked, and with it no ledger: preflight decides what that means. @default true */
+    readonly isReached?: boolean;
     readonly env: Readonly<Record<string, string | undefined>>;
     /** A preview shows what an update would refuse. */
     readonly isPreview: boolean;
@@ -38,6 +40,10 @@ export interface ChooseOptions {
  * that is to be put back cannot be run as it was committed
  */
 export async function chooseRelease(baseline: Release, options: ChooseOptions): Promise<Choice> {
+    if (options.isReached === false) {
+        refuseUnknown(options.env[releaseVariable]);
+        return { release: baseline, text: canonicalJson(baseline), notes: [], abandoned: undefined };
+    }
     const state = await options.ledger.state();
     const abandoned = openTransaction(baseline, state, options);
     const asked = options.env[releaseVariable] || undefined;
@@ -68,6 +74,14 @@ export async function chooseRelease(baseline: Release, options: ChooseOptions): 
         notes: [...notes, `the plan shows the last known good release ${good.release.id}`],
         abandoned: own.abandoned,
     };
+}
+
+/** Without an engine there is no ledger, and so no other release than the baseline's. */
+function refuseUnknown(asked: string | undefined): void {
+    if (!asked) return;
+    throw new PlumblineError("engine", `release ${asked} cannot be looked up without the Docker engine`, {
+        remedy: `start the engine, or take ${releaseVariable} out of the environment`,
+    });
 }
 
 function openTransaction(

@@ -220,6 +220,18 @@ export class Ledger {
         return this.#newestCommit(await this.#names());
     }
 
+    /** The release of the newest commit; nothing where `lastCommit` is nothing. */
+    async lastRelease(): Promise<Release | undefined> {
+        const last = await this.lastCommit();
+        return last === undefined ? undefined : this.release(last.release);
+    }
+
+    /** The newest release that was ever committed, also of a stack that was destroyed since. */
+    async newestRelease(): Promise<Release | undefined> {
+        const [newest] = await this.commits();
+        return newest === undefined ? undefined : this.release(newest.release);
+    }
+
     /** All commits, the newest first. */
     async commits(): Promise<CommitRecord[]> {
         if (!(await this.#isReadable())) return [];

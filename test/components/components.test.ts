@@ -26,13 +26,19 @@ const image: BuiltImage = {
     dockerfile: "services/api/Dockerfile",
     args: {},
 };
+const owner = { project: "sample", stack: "local" };
+const ownLabels = [
+    { label: "plumbline.project", value: "sample" },
+    { label: "plumbline.stack", value: "local" },
+];
 const noImages = () => new Images("images", { images: [], buildTokens: {} });
 
 describe("networks", () => {
-    test("are declared by their literal names, with driver and labels [R02]", async () => {
+    test("are declared by their literal names, with driver and labels, and the marks of their stack [R02] [R11]", async () => {
         const { registered } = await declare(
             () =>
                 new StackNetworks("networks", {
+                    owner,
                     networks: [
                         { name: "sample_network", driver: "bridge", internal: false, labels: { b: "2", a: "1" } },
                         { name: "sample_inner", driver: "bridge", internal: true, labels: {} },
@@ -46,11 +52,10 @@ describe("networks", () => {
             name: "sample_network",
             driver: "bridge",
             internal: false,
-            labels: [
-                { label: "a", value: "1" },
-                { label: "b", value: "2" },
-            ],
+            labels: [{ label: "a", value: "1" }, { label: "b", value: "2" }, ...ownLabels],
         });
+        // A network that is older than its marks is not replaced for them.
+        expect(network.ignoreChanges).toEqual(["labels"]);
         expect(network.parent).toBe(component.urn);
         expect(find(registered, "Network", "sample_inner").inputs).toMatchObject({ internal: true });
     });
@@ -59,9 +64,9 @@ describe("networks", () => {
 describe("volumes", () => {
     test("keep their data when they are no longer declared, and are not replaced for a label [R02]", async () => {
         const volume = { key: "data", name: "sample_data", labels: { a: "1" } };
-        const { registered } = await declare(() => new DataVolumes("volumes", { volumes: [volume] }));
+        const { registered } = await declare(() => new DataVolumes("volumes", { volumes: [volume], owner }));
         const declared = find(registered, "Volume", "sample_data");
-        expect(declared.inputs).toEqual({ name: "sample_data", labels: [{ label: "a", value: "1" }] });
+        expect(declared.inputs).toEqual({ name: "sample_data", labels: [{ label: "a", value: "1" }, ...ownLabels] });
         expect(declared.retainOnDelete).toBe(true);
         expect(declared.ignoreChanges).toEqual(["labels"]);
         expect(declared.parent).toBe(find(registered, "DataVolumes", "volumes").urn);
@@ -84,6 +89,15 @@ describe("images", () => {
         expect(build.parent).toBe(find(registered, "Images", "images").urn);
         expect(made.builds(image)).toHaveLength(1);
         expect(made.builds({ kind: "pulled", reference: "postgres:15" })).toEqual([]);
+    });
+
+    test("are taken to be as recorded where no engine could be asked: only another source shows in the plan [R10]", async () => {
+        const build = async (buildTokens: Record<string, string> | undefined) => {
+            const { registered } = await declare(() => new Images("images", { images: [image], buildTokens }));
+            return find(registered, "Command", "plumbline-api-3f9c1a2b4d5e").ignoreChanges;
+        };
+        expect(await build(undefined)).toEqual(["environment", "triggers"]);
+        expect(await build({})).toEqual([]);
     });
 
     test("say nothing of the engine's address when there is none", async () => {
@@ -271,7 +285,7 @@ describe("the edge", () => {
         expect(container.inputs).not.toHaveProperty("name");
         expect(container.deleteBeforeReplace).toBe(false);
         const volume = find(registered, "Volume", "sample_edge_config");
-        expect(volume.inputs).toEqual({ name: "sample_edge_config" });
+        expect(volume.inputs).toEqual({ name: "sample_edge_config", labels: ownLabels });
         expect(container.dependencies).toContain(volume.urn);
         expect(container.parent).toBe(find(registered, "Edge", "edge").urn);
     });
@@ -285,7 +299,7 @@ describe("the edge", () => {
 test("a component that depends on networks registers its container after them", async () => {
     const network = { name: "sample_network", driver: "bridge", internal: false, labels: {} };
     const { registered } = await declare(() => {
-        const networks = new StackNetworks("networks", { networks: [network] });
+        const networks = new StackNetworks("networks", { networks: [network], owner });
         const service = sampleService("api", "request");
         return new ServiceContainer(
             { service, project: "sample", stack: "local", images: noImages(), secrets: pulumi.secret({}) },

@@ -55,6 +55,7 @@ export type Outputs = (resource: {
 export async function mockGraph(
     stack: string,
     outputs: Outputs = () => ({}),
+    isPreview = false,
 ): Promise<{ registered: Registered[]; settled: () => Promise<void> }> {
     const registered: Registered[] = [];
     const inputsOf = new Map<string, Record<string, unknown>>();
@@ -71,6 +72,7 @@ export async function mockGraph(
         },
         "plumbline",
         stack,
+        isPreview,
     );
     const monitor = pulumi.runtime.getMonitor() as unknown as {
         registerResource(request: Request, callback: Callback): Promise<void>;

@@ -1,7 +1,7 @@
 /** The program itself, under mocks, over the real baseline: what it declares, and what waits for what. */
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
-import { find, mockGraph, type Registered, resolved } from "./mock-graph.ts";
+import { find, mockGraph, type Outputs, type Registered, resolved } from "./mock-graph.ts";
 
 const five = ["postgres", "redis", "storage", "api", "worker"];
 const secret = (name: string) => `value-of-${name}-that-nobody-may-see`;
@@ -10,8 +10,14 @@ let registered: Registered[];
 let program: typeof import("../../index.ts");
 
 beforeAll(async () => {
-    pulumi.runtime.setAllConfig({ "plumbline:project": "insurance_navigator", "plumbline:bindAddress": "127.0.0.1" });
-    const graph = await mockGraph("local", ({ name, inputs }) => {
+    pulumi.runtime.setAllConfig({
+        "plumbline:project": "insurance_navigator",
+        "plumbline:bindAddress": "127.0.0.1",
+        "plumbline:network": JSON.stringify({ retries: 0 }),
+        // No engine, and a preview: what happens to run on this machine decides nothing here.
+        "docker:host": "unix:///no-engine-of-the-program-test.sock",
+    });
+    const outputs: Outputs = ({ name, inputs }) => {
         if (name === "credentials") {
             const names = Object.keys(inputs.sources as Record<string, unknown>);
             // The engine marks this output as secret, as the resource asks for; the mocks need it said.
@@ -20,7 +26,8 @@ beforeAll(async () => {
         if (name === "rollout") return { outcome: { outcome: "committed", services: [] }, observed: {} };
         if (name === "validation") return { verdicts: [] };
         return {};
-    });
+    };
+    const graph = await mockGraph("local", outputs, true);
     program = await import("../../index.ts");
     await graph.settled();
     registered = graph.registered;
