@@ -67,7 +67,7 @@ export const settingsSchema = z.strictObject({
         auto: setting(
             z.boolean(),
             "true, false",
-            "Publish on the next free port where somebody else has the wanted one, and stay there; false refuses.",
+            "Publish on the next free port where somebody else has the wanted one, and stay there. In short: `ports: auto`.",
             { every: false },
         ),
     }),

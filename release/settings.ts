@@ -103,6 +103,8 @@ function readValues(raw: Readonly<Record<string, string>>): { given: Tree; probl
         }
         given[key] = field instanceof z.ZodString || field instanceof z.ZodIPv4 ? value : fromJson(value);
     }
+    // The short form of `ports: { auto: true }`.
+    if (given.ports === "auto") given.ports = { auto: true };
     return { given, problems };
 }
 

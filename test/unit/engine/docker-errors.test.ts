@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { clientOptions, engineAddress } from "../../../engine/docker-address.ts";
-import { engineError, mayPass, wasNotReached } from "../../../engine/docker-errors.ts";
+import { engineError, mayPass, registryRefusal, wasNotReached } from "../../../engine/docker-errors.ts";
 import { PlumblineError } from "../../../release/errors.ts";
 
 const withCode = (code: string) => Object.assign(new Error(`connect ${code}`), { code });
@@ -22,6 +22,24 @@ describe("what may pass by itself", () => {
     test("what must not be done twice is repeated only when it did not reach the engine", () => {
         expect([withCode("ECONNREFUSED"), withCode("ENOENT")].map(wasNotReached)).toEqual([true, true]);
         expect([withCode("ECONNRESET"), withStatus(502, "x"), "text", null].map(wasNotReached)).not.toContain(true);
+    });
+});
+
+describe("what an engine says of a registry [R11]", () => {
+    test.each([
+        [404, "manifest for redis:nope not found: manifest unknown: manifest unknown", "missing"],
+        [404, "manifest unknown", "missing"],
+        [401, "unauthorized: authentication required", "denied"],
+        [403, "errors: denied: requested access to the resource is denied", "denied"],
+        [500, "Get https://registry/v2/: dial tcp: lookup registry: no such host", undefined],
+        [500, "Get https://registry/v2/: unauthorized: incorrect username or password", "denied"],
+        [503, "x", undefined],
+    ])("%s %s: %s", (status, message, expected) => {
+        expect(registryRefusal(withStatus(status, message))).toBe(expected);
+    });
+
+    test("nothing, when it does not answer itself", () => {
+        expect(registryRefusal(withCode("ECONNRESET"))).toBeUndefined();
     });
 });
 

@@ -299,6 +299,14 @@ describe("what does not fit together is refused", () => {
             /plumbline:images\.wbe.*did you mean web\?/,
         ],
         [
+            "an unknown volume to take over",
+            web,
+            { volumes: { data: { name: "demo_data" } } },
+            { adoptVolumes: '["dta"]' },
+            "local",
+            /plumbline:adoptVolumes\.dta.*did you mean data\?/,
+        ],
+        [
             "a time-out of an unknown service",
             web,
             {},

@@ -62,6 +62,12 @@ describe("values", () => {
         expect(settings).toMatchObject({ ports: { offset: 20 }, probePort: 54_410, drainSeconds: 5 });
     });
 
+    test("of the ports may be the word auto, beside the stack's own offset [R12]", () => {
+        expect(parseSettings("staging", { ports: "auto" }).ports).toEqual({ offset: 10_000, auto: true });
+        expect(parseSettings("local", { ports: '{"auto":true}' }).ports).toEqual({ offset: 0, auto: true });
+        expect(parseSettings("local", {}).ports.auto).toBe(false);
+    });
+
     test("of the probe port are not moved", () => {
         expect(parseSettings("staging", { probePort: "6000" }).probePort).toBe(6000);
     });
@@ -85,14 +91,14 @@ describe("a wrong key or value", () => {
             bindAdress: "x",
             health: '{"retris":1,"intervalSeconds":"often"}',
             drainSeconds: "soon",
-            ports: "auto",
+            ports: "free",
         });
         expect(text).toContain("Pulumi.staging.yaml");
         expect(text).toContain("plumbline:bindAdress is not a setting (did you mean bindAddress?)");
         expect(text).toContain("plumbline:health.retris is not a setting (did you mean retries?)");
         expect(text).toContain('plumbline:health.intervalSeconds is "often": expected number');
         expect(text).toContain('plumbline:drainSeconds is "soon": expected number');
-        expect(text).toContain('plumbline:ports is "auto": expected object');
+        expect(text).toContain('plumbline:ports is "free": expected object');
     });
 
     test.each([
@@ -101,6 +107,11 @@ describe("a wrong key or value", () => {
         ["probePort", "70000"],
         ["probePort", "1.5"],
         ["ports", '{"offset":-1}'],
+        ["ports", '{"auto":"yes"}'],
+        ["preflight", '{"engineApi":1.5}'],
+        ["preflight", '{"engineApi":"20.10.24"}'],
+        ["preflight", '{"diskFreeGb":-1}'],
+        ["adoptVolumes", '"data"'],
         ["health", '{"retries":-1}'],
         ["health", '{"backoffFactor":0.5}'],
         ["network", '{"retries":"3"}'],

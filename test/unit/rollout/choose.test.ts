@@ -107,6 +107,33 @@ describe("the release of a plan", () => {
     });
 });
 
+describe("without an engine", () => {
+    const none = {
+        engine: { image: async () => Promise.reject(new Error("nobody is to be asked")) },
+        ledger: {
+            state: async () => Promise.reject(new Error("nobody is to be asked")),
+            commits: async () => [],
+            releaseText: async () => undefined,
+        },
+        isReached: false,
+        isPreview: true,
+    };
+
+    test("the release is the baseline's, and nobody is asked [R10]", async () => {
+        expect(await chooseRelease(baseline, { ...none, env: {} })).toEqual({
+            release: baseline,
+            text: canonicalJson(baseline),
+            notes: [],
+            abandoned: undefined,
+        });
+    });
+
+    test("a release that a command asks for cannot be looked up", async () => {
+        const refused = chooseRelease(baseline, { ...none, env: { PLUMBLINE_RELEASE: good.id } });
+        await expect(refused).rejects.toThrow(`release ${good.id} cannot be looked up without the Docker engine`);
+    });
+});
+
 describe("a release in quarantine", () => {
     const quarantine = { [baseline.id]: quarantineOf(baseline.id) };
 
