@@ -207,6 +207,20 @@ describe("commits", () => {
     });
 });
 
+describe("the release of the newest commit", () => {
+    const release = sampleRelease(undefined, { id: "00000000a11a" });
+
+    test("is found as it was written; a stack that was destroyed has a past, and nothing to go back to [R11]", async () => {
+        const ledger = await opened();
+        expect([await ledger.lastRelease(), await ledger.newestRelease()]).toEqual([undefined, undefined]);
+        await ledger.recordTarget("tx-1", recordOf("tx-1"), canonicalJson(release));
+        await ledger.commit(recordOf("tx-1"));
+        expect([await ledger.lastRelease(), await ledger.newestRelease()]).toEqual([release, release]);
+        await ledger.close();
+        expect([await ledger.lastRelease(), await ledger.newestRelease()]).toEqual([undefined, release]);
+    });
+});
+
 describe("a damaged file", () => {
     /** Puts a file on the volume as a killed writer or a person could have left it. */
     const damage = (name: string) =>

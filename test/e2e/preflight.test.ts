@@ -1,0 +1,130 @@
+/** What stands against a deploy, through every door; `ports: auto`; a volume that compose has left; a plan without an engine. */
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { preview } from "../../automation/preview.ts";
+import { Project } from "../support/project.ts";
+
+let project: Project;
+/** Somebody else, who has the port of the api: this process. */
+let stranger: Server;
+
+beforeAll(async () => {
+    project = await Project.create();
+    await project.claim("local");
+    stranger = createServer((connection) => connection.destroy());
+    stranger.listen(project.port("local", "api"), "127.0.0.1");
+    await once(stranger, "listening");
+}, 60_000);
+
+afterAll(async () => {
+    await new Promise((resolve) => stranger.close(resolve));
+    await project.dispose();
+}, 120_000);
+
+describe("a port that somebody has", () => {
+    test("is refused in the same words by `pulumi preview`, `pulumi up`, `deploy` and its function, and nothing is changed [R12] [R00d]", async () => {
+        expect((await project.pulumi(["stack", "init", "local"])).code).toBe(0);
+        const port = project.port("local", "api");
+        const words = `api needs the port 127.0.0.1:${port}, which the process ${process.pid} (node`;
+        const cure = "Stop it, or use other ports: plumbline:ports.offset, or plumbline:ports.auto";
+        const plan = await project.pulumi(["preview", "--stack", "local"]);
+        const up = await project.pulumi(["up", "--yes", "--skip-preview", "--stack", "local"]);
+        const ours = await project.command(["deploy"]);
+        for (const ran of [plan, up, ours]) {
+            expect(ran.output).toContain(words);
+            expect(ran.output).toContain(cure);
+        }
+        expect([plan.code === 0, up.code === 0, ours.code]).toEqual([false, false, 30]);
+        const asFunction = await preview({ projectDir: project.folder, env: project.environment() });
+        expect(asFunction).toMatchObject({
+            outcome: "refused",
+            exitCode: 30,
+            failure: { category: "port-conflict", service: "api", message: expect.stringContaining(words) },
+        });
+        expect(asFunction.failure?.remedy).toContain(cure);
+        expect(await project.remains("local")).toEqual({ containers: [], networks: [], volumes: [] });
+    }, 300_000);
+});
+
+describe("a machine without an engine", () => {
+    const env = { DOCKER_HOST: "unix:///tmp/no-engine-of-this-test.sock" };
+
+    test("still shows the plan, with one warning of what nobody could judge; an update is refused [R10]", async () => {
+        const plan = await project.pulumi(["preview", "--json", "--stack", "local"], { env });
+        expect([plan.code, plan.output]).toEqual([0, expect.any(String)]);
+        const { steps } = JSON.parse(plan.stdout) as { steps: { op: string; urn: string }[] };
+        expect(steps.filter(({ op }) => op === "create").length).toBeGreaterThan(20);
+        const ours = await project.command(["preview"], { env });
+        expect([ours.code, ours.output]).toEqual([0, expect.stringMatching(/create\s+api-[0-9a-f]{8}/)]);
+        expect(ours.output.match(/The plan is made without it/g)).toHaveLength(1);
+        const up = await project.pulumi(["up", "--yes", "--skip-preview", "--stack", "local"], { env });
+        const deployed = await project.command(["deploy"], { env });
+        for (const ran of [ours, up, deployed]) {
+            expect(ran.output).toContain(`The Docker engine at ${env.DOCKER_HOST} does not answer`);
+        }
+        expect([up.code === 0, deployed.code]).toEqual([false, 30]);
+    }, 300_000);
+});
+
+describe("`ports: auto`, beside a volume of compose that is taken over", () => {
+    const volume = () => `${project.place("local").project}_redis_data`;
+
+    test("brings the stack up on a free port, and the volume's data with it [R12] [R11]", async () => {
+        const labels = [
+            `com.docker.compose.project=${project.place("local").project}`,
+            "com.docker.compose.volume=redis_data",
+        ];
+        await project.docker(["volume", "create", ...labels.flatMap((label) => ["--label", label]), volume()]);
+        // A trace of what somebody has kept there, readable to the service's user.
+        const trace = "touch /data/kept && chown -R 10002:10002 /data";
+        await project.docker(["run", "--rm", "-v", `${volume()}:/data`, "debian:bookworm-slim", "sh", "-c", trace]);
+        await project.configure("local", {
+            "plumbline:ports": { offset: project.place("local").offset, auto: true },
+        });
+        const refused = await project.command(["deploy"]);
+        expect([refused.code, refused.output]).toEqual([
+            30,
+            expect.stringContaining(`the volume ${volume()} was left by`),
+        ]);
+        expect(refused.output).toContain("plumbline:adoptVolumes: [redis_data]");
+        await project.configure("local", { "plumbline:adoptVolumes": ["redis_data"] });
+
+        const ran = await project.command(["deploy"], { timeoutMs: 600_000 });
+        expect([ran.code, ran.output]).toEqual([0, expect.stringContaining("local: committed")]);
+        expect(ran.output).toContain(`the volume ${volume()} is taken over with its data`);
+        const { services } = await project.summary("local");
+        const [address = ""] = services.find(({ name }) => name === "api")?.addresses ?? [];
+        const wanted = project.port("local", "api");
+        expect(ran.output).toContain(`api is published on port ${address.split(":")[1]} in the place of ${wanted}`);
+        expect(Number(address.split(":")[1])).toBeGreaterThan(wanted);
+        expect((await fetch(`http://${address}/health`)).status).toBe(200);
+        const redis = await project.container("local", "redis");
+        expect(await project.docker(["exec", redis, "ls", "/var/lib/redis"])).toContain("kept");
+    }, 660_000);
+
+    test("keeps the port: a second deploy changes nothing, also when the wanted one is free again", async () => {
+        const before = await project.summary("local");
+        await project.configure("local", { "plumbline:adoptVolumes": undefined });
+        const again = await project.command(["deploy"]);
+        expect([again.code, again.output]).toEqual([0, expect.stringContaining("local: nothing to do")]);
+        const status = await project.command(["status"]);
+        expect(status.output).toMatch(/Moved: api is published on port \d+ in the place of/);
+        await new Promise((resolve) => stranger.close(resolve));
+        const free = await project.pulumi(["preview", "--stack", "local", "--expect-no-changes"]);
+        expect([free.code, free.output]).toEqual([0, expect.any(String)]);
+        expect((await project.summary("local")).release).toBe(before.release);
+    }, 300_000);
+
+    test("is no obstacle to mending: what was stopped is started again on its own port", async () => {
+        const before = await project.summary("local");
+        for (const service of ["edge", "api"]) {
+            await project.docker(["stop", "--time", "5", await project.container("local", service)]);
+        }
+        const ran = await project.command(["deploy"], { timeoutMs: 300_000 });
+        expect([ran.code, ran.output]).toEqual([0, expect.stringMatching(/local: committed/)]);
+        expect((await project.summary("local")).release).toBe(before.release);
+        const [address = ""] = before.services.find(({ name }) => name === "api")?.addresses ?? [];
+        expect((await fetch(`http://${address}/health`)).status).toBe(200);
+    }, 360_000);
+});
