@@ -155,6 +155,7 @@ describe("images that the engine lacks [R11] [R21]", () => {
 
     beforeEach(async () => {
         asked = 0;
+        answer = () => undefined;
         registry = createHttpServer((request, response) => {
             if (request.url === "/v2/") return void response.end("{}");
             asked += 1;
@@ -214,8 +215,13 @@ describe("images that the engine lacks [R11] [R21]", () => {
                 response.writeHead(200, { "content-type": "application/octet-stream" });
                 return response.end(JSON.stringify({ os: "linux", architecture: "amd64" }));
             }
-            response.writeHead(200, { "content-type": type, "docker-content-digest": digest });
-            return response.end(request.method === "HEAD" ? undefined : JSON.stringify(manifest));
+            const body = JSON.stringify(manifest);
+            response.writeHead(200, {
+                "content-type": type,
+                "content-length": Buffer.byteLength(body),
+                "docker-content-digest": digest,
+            });
+            return response.end(request.method === "HEAD" ? undefined : body);
         });
         const { findings } = await stage.judge({ change: needing(`${address}/there:1`) });
         expect(findings.filter(({ check }) => check === "images")).toMatchObject([{ result: "pass" }]);
