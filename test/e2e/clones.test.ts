@@ -8,6 +8,8 @@ let origin: Project;
 
 beforeAll(async () => {
     origin = await Project.create();
+    // Names and ports of its own: what else is on this machine decides nothing.
+    await origin.claim("local");
     await origin.asRepository();
 }, 60_000);
 
