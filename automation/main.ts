@@ -76,7 +76,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
     ])
         .option(
             "--refresh",
-            "ask the engine first what became of everything; by itself only when a service has drifted",
+            "ask the engine first what became of everything, and make anew what drifts from the baseline; without it the former, when a service does not run as recorded",
         )
         .option("--force", "deploy this checkout's release although it was undone before; the ledger records it")
         .option(

@@ -88,8 +88,9 @@ async function makeAnew(context: CommandContext, place: Place, seen: Comparison)
     });
     const { extra } = again === undefined ? { extra: nothing } : await looked(context, again);
     const all = { ...extra, ...ending.extra, corrections: seen.corrections.corrections };
-    const restored = ending.outcome !== "committed" || extra.report?.summary.match === true;
-    return { ...ending, outcome: restored ? ending.outcome : "deviates", extra: all };
+    const isDone = ending.outcome === "committed" || ending.outcome === "unchanged";
+    const stays = isDone && extra.report?.summary.match !== true;
+    return { ...ending, outcome: stays ? "deviates" : ending.outcome, extra: all };
 }
 
 /** What was found, as files and as an ending. */

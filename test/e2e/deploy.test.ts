@@ -558,6 +558,16 @@ describe("a property that was changed behind Pulumi's back", () => {
         }
     }, 300_000);
 
+    test("is corrected by `deploy --refresh` too, where the release stays as it is [R31]", async () => {
+        const before = await project.containers(stack);
+        await project.docker(["update", "--pids-limit", "77", await worker()]);
+        const ran = await project.command(["deploy", "--refresh"]);
+        expect([ran.code, ran.output]).toEqual([0, expect.stringContaining("worker has drifted and is made anew")]);
+        const after = await project.containers(stack);
+        expect(Object.keys(after).filter((name) => after[name]?.join() !== before[name]?.join())).toEqual(["worker"]);
+        expect((await inspect("worker")).HostConfig.PidsLimit).toBe(128);
+    }, 180_000);
+
     test("and without drift `validate --fix` says so and does nothing [R31]", async () => {
         const before = await project.containers(stack);
         const { code, result } = await validated("--fix");

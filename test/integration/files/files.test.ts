@@ -183,6 +183,31 @@ describe("the files of a service", () => {
         expect(stillThere.stdout).toBe("level = $HOME <secret:A_KEY>\n");
     });
 
+    test("that drifted are restored for a fresh container of the revision, and those that did not are left to who reads them [R31]", async () => {
+        const release = await load();
+        const service = serviceOf(release, "reader");
+        const old = await declare(service);
+        await start(release, old);
+        await output(old.id);
+        const changed = async () =>
+            (await engine.exec(old.id, ["stat", "-c", "%z", "/run/secrets/key", "/etc/security/app.conf"])).stdout
+                .trim()
+                .split("\n");
+        const [volume] = fileVolumes(project, service).filter(({ folder: at }) => at === "/etc/security");
+        const door = await engine.create({
+            image: service.image.reference,
+            labels: { "plumbline.project": project },
+            mounts: [{ volume: volume?.name ?? "", target: "/door" }],
+        });
+        await engine.putFiles(door, "/door", [{ name: "app.conf", content: "level = tampered\n" }]);
+        const [key, tampered] = await changed();
+        const fresh = await declare(service);
+        await start(release, fresh);
+        expect(await output(fresh.id)).toEqual(whatReaderSees);
+        const [keyAfter, restored] = await changed();
+        expect([keyAfter === key, restored === tampered]).toEqual([true, false]);
+    });
+
     test("are filled again after a fill that was killed in the middle [R91]", async () => {
         const release = await load();
         const service = serviceOf(release, "reader");

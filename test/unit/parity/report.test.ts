@@ -6,6 +6,7 @@ import { describe, expect, test } from "@jest/globals";
 import { rules } from "../../../validation/parity/rules.ts";
 import {
     findingsJsonSchema,
+    parityReport,
     parityReportSchema,
     renderFindingsJson,
     renderFindingsText,
@@ -30,6 +31,15 @@ describe("the parity report", () => {
         expect(text).toContain("ports-on-edge: The edge publishes a service's ports");
         expect(renderFindingsText(sampleReport([sampleFinding()]))).toMatch(/^local: .* matches the baseline: 100 %/);
         expect(renderFindingsText(sampleReport([]))).toMatch(/nothing was found to compare/);
+    });
+
+    test("holds the success rates where there are any, as text and on the page [R37]", () => {
+        const rates = [{ name: "health", result: "inconclusive", succeeded: 4, total: 5, of: "services" }] as const;
+        const { findings, summary, stack, release, judgedAt } = report;
+        const counted = parityReport({ stack, release, judgedAt }, { findings, summary }, rates);
+        expect(renderFindingsText(counted)).toMatch(/SUCCESS RATE\nhealth +inconclusive +4 of 5 services\n/);
+        expect(renderHtml(counted)).toContain("4 of 5 services");
+        for (const text of [renderFindingsText(report), renderHtml(report)]) expect(text).not.toMatch(/success rate/i);
     });
 
     test("as JSON holds the whole table of rules, and its schema beside the code is the current one", async () => {

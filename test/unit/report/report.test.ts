@@ -3,11 +3,32 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { parityLine, parityOutput } from "../../../validation/parity/summary.ts";
+import { successRates } from "../../../validation/rates.ts";
 import { defaultRetention, expiredReports } from "../../../validation/report/prune.ts";
 import { deploymentReportSchema } from "../../../validation/report/schema.ts";
 import { renderSummary } from "../../../validation/report/summary.ts";
 import { writeDeploymentReport } from "../../../validation/report/write.ts";
+import { sampleFinding, sampleFindings, sampleReport } from "../parity/sample-report.ts";
+import { sampleRelease } from "../rollout/sample-release.ts";
 import { outcome } from "./outcome.ts";
+
+describe("what an output keeps of the comparison", () => {
+    test("is small: the sum, and the first deviations [R30]", () => {
+        const many = Array.from({ length: 200 }, (_, index) =>
+            sampleFinding({ property: `environment.V${index}`, result: "drift" }),
+        );
+        const { summary, deviations } = parityOutput(sampleReport(many));
+        expect(summary).toMatchObject({ drift: 200, match: false });
+        expect([deviations.length, deviations.at(-1)]).toEqual([21, "… and 180 more, see the report"]);
+        expect(parityOutput(sampleReport([sampleFinding()])).deviations).toEqual([]);
+    });
+
+    test("says that nothing was compared, rather than that all is as it should be [R96]", () => {
+        expect(parityLine(sampleReport([]).summary)).toBe("no property was compared with the baseline");
+        expect(parityLine(sampleReport([sampleFinding()]).summary)).toBe("1 of 1 properties as in the baseline");
+    });
+});
 
 describe("the summary", () => {
     test("shows services, addresses, health with times, images, duration and files", () => {
@@ -27,6 +48,25 @@ evidence          infrastructure/reports/local/tx-1
 report            infrastructure/reports/local/tx-1/deployment.json
 `,
         );
+    });
+
+    test("ends with success rates, what deviates, and how much is as in the baseline [R30] [R37]", () => {
+        const rates = successRates({ release: sampleRelease(), findings: sampleFindings, verdicts: [], proven: [] });
+        const validated = { rates, parity: parityOutput(sampleReport()) };
+        const lines = renderSummary(outcome, [], validated).trimEnd().split("\n");
+        expect(lines.slice(-11)).toEqual([
+            "SUCCESS RATE",
+            "baseline                   50 %          3 of 6 properties",
+            "health                     inconclusive  0 of 5 services",
+            "performance                inconclusive  0 of 5 services, answer within 1000 ms",
+            "configuration consistency  0 %           0 of 1 properties",
+            "service dependencies       inconclusive  0 of 7 dependencies",
+            "",
+            expect.stringMatching(/^not as in the baseline: api: command: expected none, actual <script>/),
+            expect.stringMatching(/^not as in the baseline: worker: user \(process\)/),
+            expect.stringMatching(/^not as in the baseline: worker: HostConfig\.NewThing/),
+            "3 of 6 properties as in the baseline, 1 of them by a rule, 2 drift, 1 could not be compared",
+        ]);
     });
 
     test("does not call healthy what was not looked at", () => {
