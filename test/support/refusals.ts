@@ -62,8 +62,8 @@ export async function writeScript(project: Project): Promise<void> {
 /** Everything that a refusal must leave as it is. */
 export interface Standing {
     readonly engine: string;
-    /** What Pulumi knows of each stack, without its own book-keeping. */
-    readonly state: Readonly<Record<string, string>>;
+    /** What Pulumi knows of each stack, resource by resource, without its own book-keeping. */
+    readonly state: Readonly<Record<string, unknown>>;
     /** The files of the state, byte for byte: of our commands, which refuse before Pulumi begins. */
     readonly stateFiles: string;
     /** `Pulumi.*.yaml` as they stand. */
@@ -102,12 +102,21 @@ async function engineOf(project: Project, stacks: readonly StackName[]): Promise
     return lines.flat().join("\n");
 }
 
-async function resourcesOf(file: string): Promise<string> {
+async function resourcesOf(file: string): Promise<unknown> {
     const { checkpoint } = JSON.parse(await readFile(file, "utf8")) as {
-        checkpoint?: { latest?: { resources?: object[]; pending_operations?: object[] } };
+        checkpoint?: {
+            latest?: { resources?: { urn: string; type: string; outputs?: object }[]; pending_operations?: object[] };
+        };
     };
-    const { resources = [], pending_operations = [] } = checkpoint?.latest ?? {};
-    return JSON.stringify([resources, pending_operations]);
+    const { resources: all = [], pending_operations = [] } = checkpoint?.latest ?? {};
+    // A stack that was never deployed gets an empty entry for itself when Pulumi tries.
+    const resources = all.filter(({ type, outputs }) => type !== "pulumi:pulumi:Stack" || outputs !== undefined);
+    // Pulumi encrypts every secret anew whenever it writes.
+    const text = (value: unknown) => JSON.stringify(value).replace(/"ciphertext":"[^"]*"/g, '"ciphertext":"…"');
+    return {
+        resources: Object.fromEntries(resources.map((it) => [it.urn, text(it)])),
+        pending: text(pending_operations),
+    };
 }
 
 async function digestOf(files: readonly string[]): Promise<string> {

@@ -5,8 +5,15 @@ import { expect, test } from "@jest/globals";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const rooms = ["automation", "components", "engine", "providers", "release", "rollout", "toolchain", "validation"];
-/** Messages of the Docker engine and of Pulumi, which the page quotes too. */
-const foreign = ["port is already allocated", "address already in use", "no space left on device"];
+/** Messages of the Docker engine, of Pulumi and of compose, which the page quotes too. */
+const foreign = [
+    "port is already allocated",
+    "address already in use",
+    "no space left on device",
+    "invalid YAML file",
+    "required variable",
+    "is missing a value",
+];
 
 /** The whole source text, with one mark for every value that is put into a message, and quotes as they are printed. */
 const source = rooms
