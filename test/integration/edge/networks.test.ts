@@ -73,7 +73,9 @@ afterAll(() => stage.close());
 /** What a container gets for a request at an address of the edge: the name that answers, or nothing. */
 async function whoAnswersIn(id: string, address: string, port: number, preamble: Uint8Array = Buffer.alloc(0)) {
     const bytes = [...preamble].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
-    const script = `exec 3<>/dev/tcp/${address}/${port}; printf '${bytes}GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`;
+    const said = `printf '${bytes}GET / HTTP/1.0\\r\\n\\r\\n'`;
+    // In one piece, as HAProxy wants the PROXY header.
+    const script = `exec 3<>/dev/tcp/${address}/${port}; ${said} | dd bs=4096 iflag=fullblock status=none >&3; cat <&3`;
     const { stdout } = await stage.engine.exec(id, ["timeout", "3", "bash", "-c", script]);
     const body = stdout.split("\r\n\r\n")[1];
     return body === undefined || body === "" ? "nobody" : (JSON.parse(body) as Answer).name;
