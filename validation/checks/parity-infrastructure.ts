@@ -1,9 +1,9 @@
 /** Networks and volumes: what belongs to no single service. Pure. */
-import type { NetworkRelease } from "../../release/types.ts";
+import type { NetworkRelease, Release } from "../../release/types.ts";
 import type { Fact } from "../facts/fact.ts";
 import type { NetworkInspection, VolumeInspection } from "../facts/network-volume.ts";
 import { isEmpty } from "../parity/defaults.ts";
-import { drift, equal, equalEntries, type Outcome, open, shown } from "./parity-property.ts";
+import { drift, equal, equalEntries, intended, type Outcome, open, shown } from "./parity-property.ts";
 
 const networkRemedy =
     "No new container changes a network. Take the stack down and deploy it again (npm run destroy, then npm run deploy): data volumes stay, the network is made as the compose file says.";
@@ -14,7 +14,14 @@ const volumeRemedy =
 const networkFactsOnly = ["Id", "Created", "Scope", "Containers", "Peers", "Services", "Status", "EnableIPv4"];
 const volumeFactsOnly = ["CreatedAt", "Mountpoint", "Scope", "Status", "UsageData"];
 
-export function compareNetwork(expected: NetworkRelease, fact: Fact<NetworkInspection | undefined>): Outcome[] {
+/** Whose networks and volumes they are, as their labels say. */
+export type Owner = Pick<Release, "project" | "stack">;
+
+export function compareNetwork(
+    expected: NetworkRelease,
+    fact: Fact<NetworkInspection | undefined>,
+    owner: Owner,
+): Outcome[] {
     return found("(network)", fact, networkRemedy, (actual) => {
         const { Name, Driver, Internal, Attachable, EnableIPv6, Labels, Options, IPAM, ...rest } = actual;
         return [
@@ -23,7 +30,7 @@ export function compareNetwork(expected: NetworkRelease, fact: Fact<NetworkInspe
             equal(["internal"], expected.internal, Internal),
             equal(["attachable"], false, Attachable),
             equal(["enable_ipv6"], false, EnableIPv6),
-            ...equalEntries(["labels"], expected.labels, Labels),
+            ...labels(expected.labels, owner, Labels),
             ...nothingSet(["driver_opts"], Options),
             equal(["ipam", "driver"], "default", IPAM.Driver),
             ...nothingSet(["ipam", "options"], IPAM.Options),
@@ -39,17 +46,50 @@ export interface ExpectedVolume {
     readonly labels: Readonly<Record<string, string>>;
 }
 
-export function compareVolume(expected: ExpectedVolume, fact: Fact<VolumeInspection | undefined>): Outcome[] {
+export function compareVolume(
+    expected: ExpectedVolume,
+    fact: Fact<VolumeInspection | undefined>,
+    owner: Owner,
+): Outcome[] {
     return found("(volume)", fact, volumeRemedy, (actual) => {
         const { Name, Driver, Labels, Options, ...rest } = actual;
+        const ofCompose = (name: string) => name.startsWith("com.docker.compose.");
+        const [left, own] = parted(Labels, ofCompose);
         return [
             equal(["name"], expected.name, Name),
             equal(["driver"], "local", Driver),
-            ...equalEntries(["labels"], expected.labels, Labels),
+            ...labels(expected.labels, owner, own),
+            ...Object.entries(left).map(([name, value]) => intended(["labels", name], "adopted-volume", "none", value)),
             ...nothingSet(["driver_opts"], Options),
             ...unknownKeys(rest, volumeFactsOnly),
         ];
     });
+}
+
+/** The baseline's own, and those that name the owner; what is older than these stands without them. */
+function labels(
+    expected: Readonly<Record<string, string>>,
+    { project, stack }: Owner,
+    actual: Readonly<Record<string, string>>,
+): Outcome[] {
+    const ours: Readonly<Record<string, string>> = { "plumbline.project": project, "plumbline.stack": stack };
+    const [marks, others] = parted(actual, (name) => Object.hasOwn(ours, name));
+    return [
+        ...equalEntries(["labels"], expected, others),
+        ...Object.entries(marks).map(([name, value]) => equal(["labels", name], ours[name], value, "plumbline-labels")),
+    ];
+}
+
+/** The entries whose names are meant, and the others. */
+function parted(
+    entries: Readonly<Record<string, string>>,
+    isMeant: (name: string) => boolean,
+): [Record<string, string>, Record<string, string>] {
+    const all = Object.entries(entries);
+    return [
+        Object.fromEntries(all.filter(([name]) => isMeant(name))),
+        Object.fromEntries(all.filter(([name]) => !isMeant(name))),
+    ];
 }
 
 /** Every drift of it gets the same next step: it is not one that a new container mends. */

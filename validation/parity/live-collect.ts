@@ -155,10 +155,13 @@ async function infrastructure(engine: Engine, release: Release): Promise<Entry[]
         entriesOf(outcomes.map((outcome) => findingOf({ name: subject }, outcome, wording)));
     const found = await Promise.all([
         ...release.networks.map(async (network) =>
-            worded(`networks.${keyOf(network.name)}`, compareNetwork(network, await networkFact(engine, network.name))),
+            worded(
+                `networks.${keyOf(network.name)}`,
+                compareNetwork(network, await networkFact(engine, network.name), release),
+            ),
         ),
         ...release.volumes.map(async (volume) =>
-            worded(`volumes.${volume.key}`, compareVolume(volume, await volumeFact(engine, volume.name))),
+            worded(`volumes.${volume.key}`, compareVolume(volume, await volumeFact(engine, volume.name), release)),
         ),
     ]);
     return found.flat();

@@ -159,11 +159,11 @@ async function compareAround(
     ];
     const outcomes = await Promise.all([
         ...release.networks.map(async (network) => {
-            const found = compareNetwork(network, await networkFact(engine, network.name));
+            const found = compareNetwork(network, await networkFact(engine, network.name), release);
             return found.map((outcome) => [`networks.${keyOf(network.name)}`, outcome] as const);
         }),
         ...volumes.map(async (volume) => {
-            const found = compareVolume(volume, await volumeFact(engine, volume.name));
+            const found = compareVolume(volume, await volumeFact(engine, volume.name), release);
             return found.map((outcome) => [`volumes.${volume.key}`, outcome] as const);
         }),
     ]);

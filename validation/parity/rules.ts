@@ -15,7 +15,9 @@ const reasons = {
     "files-on-volume":
         "Files of configs and secrets lie on a volume of the revision: the engine copies nothing into a read-only root.",
     "container-name": "A container's name carries its revision, so that two revisions can stand side by side.",
-    "plumbline-labels": "Labels of Plumbline's own tell to which stack, service and revision a container belongs.",
+    "plumbline-labels":
+        "Labels of Plumbline's own tell to which stack, service and revision a container, network or volume belongs.",
+    "adopted-volume": "A volume that compose had made, and that the stack was told to adopt, keeps compose's labels.",
     "revision-variable": "PLUMBLINE_REVISION tells the service which revision it is; its health answer reports it.",
     "built-image-name": "An image that is built here is named after the digest of its source, not after the project.",
     "memory-in-mebibytes": "Pulumi's provider counts memory in MiB: a limit is rounded to the nearest one.",

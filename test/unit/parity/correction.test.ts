@@ -17,6 +17,7 @@ const containers = { api: { name: "api-00000001-0abcdef" }, edge: { name: "edge-
 const correct = (change: Partial<Subject>) =>
     correctionsOf(compareContainer(sampleSubject(change), wording), containers);
 
+const owner = { project: "sample", stack: "local" } as const;
 const network = { name: "sample_network", driver: "bridge", internal: false, labels: {} };
 const rawNetwork = {
     Name: "sample_network",
@@ -49,12 +50,14 @@ const rawVolume = {
 /** What the engine would say, read as its answers are. */
 async function ofNetwork(change: object = {}) {
     const fact = await networkFact({ networkDetails: async () => ({ ...rawNetwork, ...change }) as never }, "it");
-    return compareNetwork(network, fact).map((outcome) => findingOf({ name: "networks.network" }, outcome, wording));
+    return compareNetwork(network, fact, owner).map((outcome) =>
+        findingOf({ name: "networks.network" }, outcome, wording),
+    );
 }
 
 async function ofVolume(change: object = {}) {
     const fact = await volumeFact({ volumeDetails: async () => ({ ...rawVolume, ...change }) as never }, "it");
-    return compareVolume(volume, fact).map((outcome) => findingOf({ name: "volumes.data" }, outcome, wording));
+    return compareVolume(volume, fact, owner).map((outcome) => findingOf({ name: "volumes.data" }, outcome, wording));
 }
 
 describe("a correction", () => {
@@ -134,6 +137,7 @@ describe("a network and a volume", () => {
         ["attachable", { Attachable: true }, ["false", "true"]],
         ["enable_ipv6", { EnableIPv6: true }, ["false", "true"]],
         ["labels.team", { Labels: { team: "x" } }, ["none", "x"]],
+        ["labels.plumbline.stack", { Labels: { "plumbline.stack": "staging" } }, ["local", "staging"]],
         ["name", { Name: "other" }, ["sample_network", "other"]],
         ["driver_opts.mtu", { Options: { mtu: "1400" } }, ["none", "1400"]],
         ["ipam.driver", { IPAM: { ...rawNetwork.IPAM, Driver: "null" } }, ["default", "null"]],
@@ -165,11 +169,27 @@ describe("a network and a volume", () => {
         expect(found[0]?.where.keyPath).toBe(`volumes.data.${property}`);
     });
 
+    test("with the labels of their owner, or with compose's where a volume was adopted, are so by a rule [R30]", async () => {
+        const marks = { "plumbline.project": "sample", "plumbline.stack": "local" };
+        const rules = (found: Awaited<ReturnType<typeof ofVolume>>) =>
+            found.flatMap(({ property, result, rule }) => (result === "same" ? [] : [[property, result, rule?.name]]));
+        const marked = ["labels.plumbline.project", "labels.plumbline.stack"].map((name) => [
+            name,
+            "intended",
+            "plumbline-labels",
+        ]);
+        expect(rules(await ofNetwork({ Labels: marks }))).toEqual(marked);
+        expect(rules(await ofVolume({ Labels: { ...marks, "com.docker.compose.volume": "data" } }))).toEqual([
+            ...marked,
+            ["labels.com.docker.compose.volume", "intended", "adopted-volume"],
+        ]);
+    });
+
     test("that is missing is a drift, and one that cannot be asked or read is inconclusive [R96]", async () => {
-        const missing = compareNetwork(network, known(undefined));
+        const missing = compareNetwork(network, known(undefined), owner);
         expect(missing).toMatchObject([{ path: ["(network)"], result: "drift", actual: "missing" }]);
         const away = await volumeFact({ volumeDetails: async () => Promise.reject(new Error("away")) }, "it");
-        expect(compareVolume(volume, away)).toMatchObject([{ path: ["(volume)"], result: "inconclusive" }]);
+        expect(compareVolume(volume, away, owner)).toMatchObject([{ path: ["(volume)"], result: "inconclusive" }]);
         expect(await ofNetwork({ IPAM: 3 })).toMatchObject([{ property: "(network)", result: "inconclusive" }]);
     });
 
