@@ -37,7 +37,7 @@ export async function agree(context: CommandContext, place: Place): Promise<Agre
         const { stack } = place;
         const foreign = await foreignStateOf(place);
         if (foreign !== undefined) return { changed, failure: failureOf(foreign) };
-        changed = await withLock(context, place, () => clearPending(context, place), onCleared);
+        if (await withLock(context, place, () => clearPending(context, place), onCleared)) changed = true;
         const operation =
             last === undefined
                 ? () => removeAll(context, place, diagnostics)

@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { RecoverResult } from "../../automation/recover.ts";
 import type { ReleasesResult } from "../../automation/releases.ts";
@@ -58,13 +59,18 @@ async function killedAt(
     await Promise.race([held.reached, deploying.then(({ output }) => Promise.reject(new Error(output)))]);
     small.kill(which);
     await deploying;
+    await goneAsker();
     held.release();
 }
+
+/** The door sees a moment later than this test that a killed process has hung up. */
+const goneAsker = () => sleep(300);
 
 /** Everything that must be true of a stack that nothing is happening to. */
 async function expectStanding(version: SmallVersion): Promise<void> {
     standing = version;
-    expect(small.processes()).toEqual([]);
+    // A guard goes a moment after its transaction.
+    await small.untilQuiet();
     const services = (await small.names()).map((name) => name.replace(/-[0-9a-f]{8}-[0-9a-f]+$/, ""));
     expect(services).toEqual(["edge", `${small.name}-ledger`, "store", "web"]);
     // Through the edge: nothing is held.
@@ -73,8 +79,7 @@ async function expectStanding(version: SmallVersion): Promise<void> {
         version.store ?? "first",
     ]);
     expect(await filesBelow(path.join(small.folder, ".plumbline/state/.pulumi/locks"))).toEqual([]);
-    const exported = await small.project.pulumi(["stack", "export", "--stack", smallStack]);
-    expect(JSON.parse(exported.stdout).deployment.pending_operations ?? []).toEqual([]);
+    expect(await small.pendingOperations()).toEqual([]);
     await small.write(version);
     const plan = ["preview", "--refresh", "--expect-no-changes", "--stack", smallStack];
     const planned = await small.project.pulumi(plan);
@@ -147,6 +152,7 @@ test("killed while a container is created: `recover` removes that one, and no ot
     await held.reached;
     small.kill("all");
     await deploying;
+    await goneAsker();
     held.release();
     const strays = (await small.names()).filter((name) => name.startsWith("web-"));
     expect(strays).toHaveLength(2);
@@ -159,11 +165,11 @@ test("killed while a container is created: `recover` removes that one, and no ot
 
     await small.write(before);
     const recovered = await small.command(["recover"]);
-    expect(end(recovered)).toEqual(ended(0, "agreed"));
     const names = await small.names();
+    await small.project.docker(["rm", "--force", `candidate-${small.name}`]);
+    expect(end(recovered)).toEqual(ended(0, "agreed"));
     expect(names).not.toContain(String(facts.Name).slice(1));
     expect(names).toContain(`candidate-${small.name}`);
-    await small.project.docker(["rm", `candidate-${small.name}`]);
     await expectStanding(before);
 }, 180_000);
 
@@ -263,17 +269,6 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         const deployed = await small.command(["deploy"]);
         expect(end(deployed)).toEqual(ended(0, "committed"));
         expect(deployed.notes.join("\n")).toContain("What ran before cannot be put back");
-        await expectStanding(wanted);
-    }, 240_000);
-
-    test("and by hand, with `pulumi cancel` and `pulumi up --refresh`, it comes up as well [R94]", async () => {
-        const old = await nameOf("store");
-        const wanted = { ...next(), storeImage: "b" };
-        await killedAt(storeStarts, wanted);
-        await small.project.docker(["rm", "--force", old]);
-        expect((await small.project.pulumi(["cancel", "--yes", "--stack", smallStack])).code).toBe(0);
-        const up = await small.project.pulumi(["up", "--yes", "--refresh", "--stack", smallStack]);
-        expect([up.code, up.output]).toEqual([0, expect.any(String)]);
         await expectStanding(wanted);
     }, 240_000);
 

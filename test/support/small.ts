@@ -21,12 +21,12 @@ export interface SmallVersion {
     readonly storeImage?: string;
 }
 
-/** Settings that leave nothing out but waiting. */
+/** Settings that leave nothing out but waiting and load. */
 const quick = {
     "plumbline:composeFile": "small.yml",
     "plumbline:drainSeconds": 1,
     "plumbline:startTimeoutSeconds": { store: 5, web: 60 },
-    "plumbline:rollout": { bakeSeconds: 1, bakeIntervalSeconds: 0.2, gateLoadSeconds: 1 },
+    "plumbline:rollout": { bakeSeconds: 0.5, bakeIntervalSeconds: 0.1, gateLoadSeconds: 0 },
 };
 
 /** The JSON of a command. */
@@ -116,6 +116,15 @@ export class SmallProject {
             volumes: { store_data: {} },
         };
         await writeFile(path.join(this.folder, "small.yml"), stringify(baseline));
+    }
+
+    /** Operations that Pulumi's state, as it lies on the disk, has pending. */
+    async pendingOperations(): Promise<unknown[]> {
+        const file = `.plumbline/state/.pulumi/stacks/plumbline/${smallStack}.json`;
+        const { checkpoint } = JSON.parse(await this.project.read(file)) as {
+            checkpoint: { latest: { pending_operations?: unknown[] } };
+        };
+        return checkpoint.latest.pending_operations ?? [];
     }
 
     /** One of our commands, with its result as JSON. */
