@@ -24,6 +24,12 @@ export const liveRules: readonly LiveRule[] = [
         allows: (expected, actual) => expected === none || actual === none,
     },
     {
+        name: "container-name",
+        reason: "A container's name carries its revision, so that two revisions can stand side by side.",
+        property: /^[^:]+: container_name$/,
+        allows: any,
+    },
+    {
         name: "built-image-name",
         reason: "An image that is built here is named after the digest of its source, not after the project.",
         property: /^[^:]+: image$/,
@@ -45,7 +51,7 @@ export const liveRules: readonly LiveRule[] = [
         name: "network-of-provider",
         reason: "Pulumi's provider makes a container on the engine's own network and moves it to its networks before it starts.",
         property: /^[^:]+: network_mode$/,
-        allows: any,
+        allows: (expected) => expected === "its networks",
     },
     {
         name: "buckets-of-baseline",
