@@ -54,7 +54,7 @@ const queries: Readonly<Record<string, string>> = {
         where not t.tgisinternal and ${own}`,
     policy: `select schemaname || '.' || tablename || '.' || policyname as name,
             concat_ws(' ', permissive, array_to_string(roles, ','), cmd, qual, with_check) as value from pg_policies`,
-    "default privilege": `select coalesce(n.nspname, 'every schema') || '.' || pg_get_userbyid(a.defaclrole) || '.' || a.defaclobjtype as name,
+    "default privilege": `select coalesce(n.nspname, 'every schema') || '.' || pg_get_userbyid(a.defaclrole) || '.' || a.defaclobjtype::text as name,
             a.defaclacl::text as value
         from pg_default_acl a left join pg_namespace n on n.oid = a.defaclnamespace`,
     // Those of this connection are of the client that asks.

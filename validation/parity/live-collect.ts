@@ -119,12 +119,8 @@ async function containerFacts(
         },
         wordingFor(secrets),
     );
-    const layers = await attempt(async () => {
-        const image = await engine.imageDetails(container.Image);
-        return `digest ${digest(JSON.stringify(image?.RootFS?.Layers ?? []))}`;
-    });
     const id = container.Id.slice(0, 12);
-    return [[`${service.name}: image.layers`, layers], ...entriesOf(findings, (text) => text.replaceAll(id, "<id>"))];
+    return entriesOf(findings, (text) => text.replaceAll(id, "<id>"));
 }
 
 function wordingFor(secrets: LivePlace["secrets"]): Wording {

@@ -47,7 +47,11 @@ describe("two deployments side by side", () => {
         ["storage: bucket documents", "none", "{}", "intended"],
         ["storage: bucket documents", "{}", "none", "different"],
         ["storage: bucket documents", '{"public":true}', '{"public":false}', "different"],
-        ["api: image.layers", "digest a", "digest b", "different"],
+        ["storage: bucket documents", '{"file_size_limit":null}', '{"file_size_limit":5}', "intended"],
+        ["storage: bucket documents", '{"file_size_limit":7}', '{"file_size_limit":5}', "different"],
+        ["storage: bucket documents", '{"file_size_limit":5}', '{"file_size_limit":null}', "different"],
+        ["api: image.id", "sha256:a", "sha256:b", "intended"],
+        ["api: command", "a", "b", "different"],
     ])("a rule declares one difference and no other: %s, %s beside %s is %s [R30]", (property, a, b, result) => {
         expect(compare({ [property]: a }, { [property]: b })).toMatchObject([{ property, result }]);
     });
