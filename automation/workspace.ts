@@ -8,7 +8,7 @@ import { stackConfiguration } from "../release/config.ts";
 import { PlumblineError } from "../release/errors.ts";
 import { loadRelease } from "../release/load.ts";
 import { checkPassphrase, localPassphrase, parseSettings } from "../release/settings.ts";
-import { readStackFile } from "../release/stack-file.ts";
+import { readStackFile, requireSettings } from "../release/stack-file.ts";
 import { requireWritable } from "../release/writable.ts";
 import { toolEnvironment } from "../toolchain/environment.ts";
 import { reportFolder } from "../validation/report/write.ts";
@@ -41,6 +41,7 @@ export async function openStack(
     requireStackFile(projectDir, context.stack);
     const { config, encryptedKeys } = await readStackFile(projectDir, context.stack);
     const raw = stackConfiguration(config);
+    if (encryptedKeys.length === 0) requireSettings(context.stack, raw);
     parseSettings(context.stack, raw);
     const envVars = pulumiEnvironment(context);
     const workspace = await openWorkspace(projectDir, envVars);

@@ -47,6 +47,20 @@ export function parseStackFile(text: string, file: string): StackFile {
     };
 }
 
+/**
+ * Refuses a stack without any setting of ours. Where its file is missing, Pulumi writes an empty one without a word, and
+ * the defaults would then deploy under another name than the stack has.
+ * @param config the keys that are ours
+ * @throws PlumblineError `settings`
+ */
+export function requireSettings(stack: string, config: Readonly<Record<string, string>>): void {
+    if (Object.keys(config).length > 0) return;
+    const file = `Pulumi.${stack}.yaml`;
+    throw new PlumblineError("settings", `${file} holds no settings: so Pulumi writes it where it is missing.`, {
+        remedy: `Take it from git again (git checkout ${file}), or set plumbline:project in it.`,
+    });
+}
+
 function malformed(file: string, reason: string): PlumblineError {
     return new PlumblineError("settings", `${file} is not valid:\n  - ${reason}`, {
         remedy: `Correct ${file}; docs/settings.md lists every key.`,

@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { stackConfiguration } from "../../../release/config.ts";
 import { parseSettings } from "../../../release/settings.ts";
-import { parseStackFile, readStackFile } from "../../../release/stack-file.ts";
+import { parseStackFile, readStackFile, requireSettings } from "../../../release/stack-file.ts";
 import { requireWritable } from "../../../release/writable.ts";
 
 let folder = "";
@@ -54,6 +54,17 @@ config:
                 message: expect.stringMatching(new RegExp(`^Pulumi\\.local\\.yaml is not valid:\n  - .*${reason}`)),
             }),
         );
+    });
+
+    test("without any setting of ours is refused: so Pulumi writes it where it is missing", () => {
+        const { config } = parse("encryptionsalt: v1:abc\nconfig:\n  docker:host: unix:///x.sock\n");
+        expect(() => requireSettings("local", stackConfiguration(config))).toThrow(
+            expect.objectContaining({
+                message: expect.stringContaining("Pulumi.local.yaml holds no settings"),
+                remedy: expect.stringContaining("git checkout Pulumi.local.yaml"),
+            }),
+        );
+        expect(() => requireSettings("local", { project: "demo" })).not.toThrow();
     });
 
     test("that is not there is refused by its name", async () => {
