@@ -49,6 +49,9 @@ describe("a port that somebody has", () => {
 
 describe("a machine without an engine", () => {
     const env = { DOCKER_HOST: "unix:///tmp/no-engine-of-this-test.sock" };
+    // Nobody will come: asking again would only take time.
+    beforeAll(() => project.configure("local", { "plumbline:network": { retries: 0 } }));
+    afterAll(() => project.configure("local", { "plumbline:network": undefined }));
 
     test("still shows the plan, with one warning of what nobody could judge; an update is refused [R10]", async () => {
         const plan = await project.pulumi(["preview", "--json", "--stack", "local"], { env });
