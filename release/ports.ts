@@ -2,6 +2,7 @@
  * The host ports of a release: who wants which, and which of them move when somebody else has them (`ports.auto`). Pure.
  */
 import { edgeRevision } from "./edge.ts";
+import { baselineName } from "./replicas.ts";
 import { hashOf } from "./revision.ts";
 import type { EdgeRelease, MovedPort, Release, SupabaseRelease } from "./types.ts";
 
@@ -22,9 +23,12 @@ const probes = "probes";
 export function hostPorts(release: Pick<Release, "services" | "edge">): HostPort[] {
     const { gateways, probeHostIp, probePort } = release.edge;
     return [
-        ...release.services.flatMap(({ name, ports }) =>
-            ports.map(({ target, published, hostIp }) => ({ user: name, target, hostIp, port: published })),
-        ),
+        // Replicas share the ports of their service.
+        ...release.services
+            .filter((entry) => entry.replicaOf === undefined)
+            .flatMap(({ name, ports }) =>
+                ports.map(({ target, published, hostIp }) => ({ user: name, target, hostIp, port: published })),
+            ),
         ...gateways.map(({ name, port, published }) => ({
             user: gatewayUser(name),
             target: port,
@@ -97,7 +101,7 @@ export function withMovedPorts(release: Release, moved: readonly MovedPort[]): R
             ...service,
             ports: service.ports.map((port) => ({
                 ...port,
-                published: place(service.name, port.target, port.published),
+                published: place(baselineName(service), port.target, port.published),
             })),
         })),
         edge: { ...edge, revision: edgeRevision(edge) },

@@ -49,6 +49,9 @@ describe("a port that somebody has", () => {
 
 describe("a machine without an engine", () => {
     const env = { DOCKER_HOST: "unix:///tmp/no-engine-of-this-test.sock" };
+    // Nobody will come: asking again would only take time.
+    beforeAll(() => project.configure("local", { "plumbline:network": { retries: 0 } }));
+    afterAll(() => project.configure("local", { "plumbline:network": undefined }));
 
     test("still shows the plan, with one warning of what nobody could judge; an update is refused [R10]", async () => {
         const plan = await project.pulumi(["preview", "--json", "--stack", "local"], { env });
@@ -115,6 +118,15 @@ describe("`ports: auto`, beside a volume of compose that is taken over", () => {
         expect([free.code, free.output]).toEqual([0, expect.any(String)]);
         expect((await project.summary("local")).release).toBe(before.release);
     }, 300_000);
+
+    test("is planned without an engine as well as can be: no image shows as changed, but where a port went nobody knows [R10]", async () => {
+        const env = { DOCKER_HOST: "unix:///tmp/no-engine-of-this-test.sock" };
+        const ran = await project.command(["preview", "--json"], { env });
+        expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
+        const { plan, services } = JSON.parse(ran.stdout) as { plan: { type: string }[]; services: string[] };
+        expect(plan.map(({ type }) => type)).not.toContain("command:local:Command");
+        expect(services).toEqual(["edge"]);
+    }, 120_000);
 
     test("is no obstacle to mending: what was stopped is started again on its own port", async () => {
         const before = await project.summary("local");

@@ -113,14 +113,16 @@ async function requireReportFolder(stack: string, projectDir = "."): Promise<voi
     await requireWritable(path.resolve(projectDir), [path.resolve(projectDir, reportFolder(stack))]);
 }
 
-/** Not asked where nothing new needs it. On another machine the stack's own edge can tell. */
+/** Not asked where nothing new needs it. What this machine does not tell of the engine's, the stack's own edge can. */
 async function spaceFacts(engine: Engine, release: Release, look: EngineLook, need: SpaceNeed): Promise<MachineSpace> {
-    if (need.fresh.length > 0 && look.isHere) return localSpace(look.info.dataRoot);
+    const nothing: MachineSpace = { diskFree: undefined, memoryAvailable: undefined };
+    if (need.fresh.length === 0) return nothing;
+    const here = look.isHere ? await localSpace(look.info.dataRoot) : nothing;
+    if (here.diskFree !== undefined && here.memoryAvailable !== undefined) return here;
     const edge = look.containers.find(
         ({ labels, state }) => isOwn(labels, release) && labels["plumbline.service"] === "edge" && state === "running",
     );
-    if (need.fresh.length > 0 && edge !== undefined) return remoteSpace(engine, edge.id);
-    return { diskFree: undefined, memoryAvailable: undefined };
+    return edge === undefined ? here : remoteSpace(engine, edge.id);
 }
 
 /** The one warning of a preview that no engine answers. */

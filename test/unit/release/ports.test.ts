@@ -132,6 +132,16 @@ describe("a release with moved ports [R12]", () => {
         expect(withMovedPorts(await frozen(), moves).edge).toEqual(written.edge);
     });
 
+    test("moves a service with all of its replicas, which share the port", async () => {
+        const release = await frozen();
+        const web = release.services.filter(({ name }) => name === "web");
+        const twins = web.map((it) => ({ ...it, name: "web-2", replicaOf: "web" }));
+        const both = { ...release, services: [...release.services, ...twins] };
+        expect(hostPorts(both)).toEqual(hostPorts(release));
+        const published = withMovedPorts(both, moved).services.flatMap(({ ports }) => ports.map((it) => it.published));
+        expect(published).toEqual([6379, 8002, 8002]);
+    });
+
     test("tells each move in words", () => {
         expect(movedPortNotes(moved.slice(0, 1))).toEqual([
             "web is published on port 8002 in the place of 8000, which somebody else had (plumbline:ports.auto)",

@@ -52,8 +52,9 @@ function overlap(a: string, b: string): boolean {
 
 export function judgePorts(wanted: readonly HostPort[], facts: PortFacts): PreflightFinding[] {
     const findings = wanted.flatMap((use) => judgePort(use, facts));
-    if (!facts.listening.known) {
-        const ports = wanted.map(({ port }) => port).join(", ");
+    const unseen = wanted.filter((use) => publishedBy(facts, use) === undefined);
+    if (!facts.listening.known && unseen.length > 0) {
+        const ports = unseen.map(({ port }) => port).join(", ");
         findings.push(
             inconclusive({
                 check: "ports",

@@ -1,4 +1,5 @@
 /** From findings to the one error that every door shows. */
+import { inspect } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import { cleanMessage } from "../../../../automation/diagnostics.ts";
 import { ownFailure } from "../../../../automation/pulumi-error.ts";
@@ -47,11 +48,17 @@ describe("the refusal", () => {
         );
     });
 
-    test("is understood again by our commands, as its text comes from Pulumi [R00d]", () => {
+    test("is understood again by our commands, as Pulumi prints what a program has thrown [R00d]", () => {
         for (const findings of [[port], [port, disk]]) {
             const error = refusalOf(findings);
-            const failure = ownFailure(cleanMessage(error.format()));
-            expect(failure).toMatchObject({ category: "port-conflict", message: error.message, remedy: error.remedy });
+            const printed = `Running program '/project' failed with an unhandled exception:\n${inspect(error)}`;
+            for (const text of [error.format(), printed]) {
+                expect(ownFailure(cleanMessage(text))).toMatchObject({
+                    category: "port-conflict",
+                    message: error.message,
+                    remedy: error.remedy,
+                });
+            }
         }
     });
 });

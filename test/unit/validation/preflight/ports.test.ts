@@ -102,6 +102,11 @@ describe("ports of an engine on another machine [R12] [R96]", () => {
         expect(messages(findings)[0]).toContain("the engine is on another machine (far)");
     });
 
+    test("are no question where the stack has them already", () => {
+        const owned = facts({ listening, published: [published({ isOwn: true })] });
+        expect(results(judgePorts([api], owned))).toEqual(["pass"]);
+    });
+
     test("are refused where a container has them", () => {
         expect(results(judgePorts([api], facts({ listening, published: [published()] })))).toContain("fail");
     });
