@@ -374,9 +374,13 @@ export class Engine {
 
     /** Takes a container off a network. Does nothing when it is not there. */
     async disconnect(container: string, network: string): Promise<void> {
-        await this.tolerating([404], `disconnect container ${container} from ${network}`, () =>
-            this.quick.getNetwork(network).disconnect({ Container: container, Force: false }),
-        );
+        await this.repeatable(`disconnect container ${container} from ${network}`, async () => {
+            try {
+                await this.quick.getNetwork(network).disconnect({ Container: container, Force: false });
+            } catch (error) {
+                if (statusOf(error) !== 404 && !/is not connected to/.test(String(error))) throw error;
+            }
+        });
     }
 
     /** Writes files through the archive call: works on created, never started containers with the volume mounted read-write. */

@@ -22,7 +22,10 @@ export async function leaveOtherNetworks(context: Context): Promise<void> {
     }
 }
 
-/** After it the edge is on the networks of its release alone, so that those of before can be deleted. */
+/**
+ * After it the edge is on the networks of its release alone, so that those of before can be deleted. Where published ports came
+ * in by one of these, the engine leads them over another one now, which closes them for a moment: it is noted (R91).
+ */
 export function leaveNetworksStep(
     context: RolloutContext,
     previous: Release | undefined,
@@ -34,8 +37,13 @@ export function leaveNetworksStep(
         after,
         done: async () => (await otherNetworks(context)).length === 0,
         async apply() {
+            const left = (await otherNetworks(context)).join(", ");
+            const began = performance.now();
             await leaveOtherNetworks(context);
+            const away = Math.round(performance.now() - began);
             await context.edge.serve(context.release.edge);
+            const message = `the edge left ${left}; published ports may have been closed for up to ${away} ms`;
+            context.timeline.record({ event: "note", service: "edge", message });
         },
         undo: () => joinPreviousNetworks(context, previous),
     };

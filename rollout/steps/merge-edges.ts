@@ -46,6 +46,7 @@ export function networksLeft(wanted: EdgeRelease, old: EdgeRelease | undefined):
 function isFree({ gateways, ...wanted }: EdgeRelease, { service, port, protocol }: Listener, network: string): boolean {
     if (gateways.some((gateway) => gateway.port === port)) return false;
     return !wanted.listeners.some((other) => {
+        if (other.published?.inside === port) return true;
         if (other.service === service || other.port !== port) return false;
         return other.protocol !== protocol || networksOf(wanted, other).includes(network);
     });

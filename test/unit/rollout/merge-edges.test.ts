@@ -91,6 +91,13 @@ describe("two edges on several networks", () => {
         expect(mergeEdges(wanted, old).listeners).toEqual(wanted.listeners);
     });
 
+    test("nor at one that leads a published port into the new edge", () => {
+        const old = on(edgeOf([listener("gone", 20_000)], [], "old"), "one");
+        const published = { hostIp: "127.0.0.1", port: 1, inside: 20_000 };
+        const wanted = on(edgeOf([{ ...listener("api", 80), published }]), "one");
+        expect(mergeEdges(wanted, old).listeners).toEqual(wanted.listeners);
+    });
+
     test("and without the old one nobody is served on a network that is only its", () => {
         const old = on(edgeOf([listener("api", 8000)], [], "old"), "one");
         const own = withoutOld(on(edgeOf([listener("api", 8000)]), "two"), old);
