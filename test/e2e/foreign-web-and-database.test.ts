@@ -43,6 +43,6 @@ test("keeps the version that serves when the next one does not start [R03] [R90]
     await project.edit("docker-compose.yml", "max_connections=70", "max_connections=60");
     await expectSettled(project);
     const again = await expectCode(project, 0, ["deploy"]);
-    expect(again.stdout).toContain("local: unchanged");
+    expect(again.stdout).toContain("local: nothing to do");
     expect(await project.containers("local")).toEqual(before);
 });

@@ -201,9 +201,11 @@ describe("commits", () => {
         expect(await later.lastCommit()).toBeUndefined();
         expect((await later.state()).lastCommit).toBeUndefined();
         expect((await later.commits()).map(({ transaction }) => transaction)).toEqual(["tx-1"]);
+        expect(await later.commitsSinceDestroyed()).toEqual([]);
         await later.open();
         expect(await later.commit(recordOf("tx-2"))).toMatchObject({ sequence: 2 });
         expect(await later.lastCommit()).toMatchObject({ transaction: "tx-2" });
+        expect((await later.commitsSinceDestroyed()).map(({ transaction }) => transaction)).toEqual(["tx-2"]);
     });
 });
 

