@@ -15,6 +15,7 @@ import { builtImages } from "./release/images.ts";
 import { loadRelease } from "./release/load.ts";
 import { checkPassphrase } from "./release/settings.ts";
 import { requireSettings } from "./release/stack-file.ts";
+import { supabaseOutputs } from "./release/supabase.ts";
 import { chooseRelease } from "./rollout/choose.ts";
 import { withFreePorts } from "./rollout/free-ports.ts";
 import { Ledger } from "./rollout/ledger.ts";
@@ -93,9 +94,4 @@ export const successRates = validation.rates;
 export const releaseId = release.id;
 // What `recover` needs to ask the services of the stack.
 export const credentialValues = secrets;
-export const supabase = secrets.apply((values) => ({
-    projectId: release.supabase?.projectId,
-    apiUrl: release.supabase?.apiUrl,
-    anonKey: values[release.supabase?.anonKey ?? ""],
-    serviceRoleKey: values[release.supabase?.serviceRoleKey ?? ""],
-}));
+export const supabase = secrets.apply((values) => supabaseOutputs(release.supabase, values));
