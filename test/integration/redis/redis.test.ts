@@ -77,7 +77,7 @@ describe("the Redis service", () => {
         const { output } = await redis.exec([
             "bash",
             "-c",
-            "id -u; grep CapEff /proc/self/status; touch /x 2>&1; pid=$(pgrep redis-server || echo 7); cat /proc/$pid/cmdline /proc/$pid/environ",
+            "id -u; grep CapEff /proc/self/status; touch /x 2>&1; pid=$(grep -l redis-server /proc/[0-9]*/comm 2>/dev/null | head -n 1 | cut -d / -f 3); cat /proc/$pid/cmdline /proc/$pid/environ",
         ]);
         expect(output).toMatch(/^10002\nCapEff:\t0000000000000000\n/);
         expect(output).toContain("Read-only file system");
