@@ -35,8 +35,8 @@ export interface EndOptions {
     /** Take it over from an owner on another machine too. @default false */
     readonly yes?: boolean;
     /**
-     * The caller brings a release up next: what cannot be put back before is told, and the transaction is closed all the
-     * same. @default it stays open
+     * The caller brings a release up next: what cannot be put back before that is told, and the transaction is closed all
+     * the same. @default it stays open
      */
     readonly goOn?: boolean;
     /** The caller's own transaction, whose update has ended: whoever still holds it is about to end it. @default any */

@@ -23,7 +23,7 @@ export interface DeployOptions extends CommandOptions {
     readonly refresh?: boolean;
     /** Deploy the release of this checkout although it was undone before; the ledger records it. @default false */
     readonly force?: boolean;
-    /** Deploy the release of this checkout although another one is pinned, and take the pin out once it runs. @default false */
+    /** Deploy the checkout's release although another one is pinned, and take the pin out once it runs. @default false */
     readonly unpin?: boolean;
 }
 

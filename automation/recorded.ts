@@ -34,8 +34,8 @@ export function validatedOf(outputs: OutputMap): Validated | null {
 }
 
 /**
- * The last commit. The ledger decides, which is the same for every clone; the outputs of a state may be older, as after a
- * kill, or those of another clone.
+ * The last commit. The ledger decides, which is the same for every clone; the outputs of a state may be older, as after
+ * a kill, or those of another clone.
  */
 export async function recordOf(
     ledger: Pick<Ledger, "lastCommit" | "release">,

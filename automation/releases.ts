@@ -34,8 +34,8 @@ type ReleasesExtra = Pick<ReleasesResult, "commits" | "quarantined" | "pinned">;
 
 /**
  * The releases that the ledger knows, so the same for every deployer of the stack. The outcome is `listed` (exit code
- * 0) or `refused` (30) when it cannot be told. Changes nothing that runs; a stack that this clone's backend does not know is
- * created there, empty.
+ * 0) or `refused` (30) when it cannot be told. Changes nothing that runs; a stack that this clone's backend does not
+ * know is created there, empty.
  */
 export async function releases(options: CommandOptions = {}): Promise<ReleasesResult> {
     const nothing: ReleasesExtra = { commits: [], quarantined: [], pinned: null };

@@ -26,8 +26,8 @@ export interface StatusResult extends CommandResult {
 type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine" | "movedPorts">;
 
 /**
- * Compares what the engine runs with the last commit, which every clone sees alike. The outcome is `as-recorded` (exit code 0) when every
- * recorded service runs healthy in the recorded revision from the recorded image, nothing else of the stack runs, and
+ * Compares what the engine runs with the last commit, which every clone sees alike. The outcome is `as-recorded` (exit
+ * code 0) when every recorded service runs healthy in the recorded revision from the recorded image, nothing else of the stack runs, and
  * no dead deployer has left a transaction open; `deviates` (30) otherwise; `refused` (30) when it cannot be told, as
  * for a stack that was never deployed. Changes nothing that runs; a stack that this clone's backend does not know is
  * created there, empty.
