@@ -111,7 +111,8 @@ describe("the stack and plain compose", () => {
             "api: environment.LOG_LEVEL",
             "worker: user (process)",
             "api: GET /health status",
-            "storage: GET /status header content-type",
+            "storage: GET /status status",
+            "storage: GET /health header content-type",
             "postgres: table app.documents",
             "postgres: role authenticator",
             "postgres: setting max_connections",
@@ -268,8 +269,11 @@ async function seededProxy(to: number): Promise<{ readonly server: Server; reado
         const body = await found.body.text();
         const { "content-length": _length, connection: _connection, ...headers } = found.headers;
         const isHealth = asked.url === "/health";
-        answer.writeHead(isHealth ? found.statusCode : 410, { ...headers, "x-seeded": "1" } as Record<string, string>);
-        answer.end(isHealth ? JSON.stringify({ ...(JSON.parse(body) as object), seeded: true }) : body);
+        const said = isHealth ? JSON.stringify({ ...(JSON.parse(body) as object), seeded: true }) : body;
+        const length = { "content-length": String(Buffer.byteLength(said)) };
+        const sent = { ...headers, ...length, "x-seeded": "1" } as Record<string, string>;
+        answer.writeHead(isHealth ? found.statusCode : 410, sent);
+        answer.end(said);
     });
     await new Promise<void>((resolve) => server.listen(0, host, resolve));
     return { server, port: (server.address() as AddressInfo).port };
