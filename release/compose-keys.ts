@@ -116,7 +116,7 @@ const build: Tree = {
 };
 
 const deploy: Tree = {
-    mode: forSwarm,
+    mode: { ...forSwarm, same: ["replicated"] },
     endpoint_mode: forSwarm,
     labels: forSwarm,
     placement: forSwarm,

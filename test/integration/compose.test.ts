@@ -273,13 +273,13 @@ services:
 describe("nothing is left out without a word", () => {
     test("what is harmless is listed with its line, and compose's own warnings with it", async () => {
         const { notes } = await read(
-            `version: "3.8"\n${service("attach: false\n    pull_policy: always\n    deploy: { mode: replicated, placement: { constraints: [a==b] } }")}`,
+            `version: "3.8"\n${service("attach: false\n    pull_policy: always\n    deploy: { mode: replicated, endpoint_mode: vip, placement: { constraints: [a==b] } }")}`,
         );
         expect(notes).toEqual([
             expect.stringMatching(/^docker-compose\.yml: .*version.* is obsolete/),
             expect.stringMatching(/^docker-compose\.yml:5: services\.web\.attach: not used/),
-            expect.stringMatching(/^docker-compose\.yml:7: services\.web\.deploy\.mode: not used/),
             expect.stringMatching(/^docker-compose\.yml:7: services\.web\.deploy\.placement: not used/),
+            expect.stringMatching(/^docker-compose\.yml:7: services\.web\.deploy\.endpoint_mode: not used/),
             expect.stringMatching(/^docker-compose\.yml:6: services\.web\.pull_policy: not used/),
         ]);
     });

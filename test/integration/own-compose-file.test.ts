@@ -5,7 +5,9 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { siftKeys } from "../../release/compose-keys.ts";
 import { stackConfiguration } from "../../release/config.ts";
+import { projectExtension, serviceExtension } from "../../release/extension.ts";
 import { findCompose, type LoadedRelease, loadRelease } from "../../release/load.ts";
+import { describeSettings } from "../../release/settings-schema.ts";
 import { parseStackFile } from "../../release/stack-file.ts";
 
 const root = process.cwd();
@@ -94,6 +96,18 @@ describe("the example", () => {
         ]);
         expect(service("web").ports).toEqual([{ target: 8080, published: 8080, hostIp: "127.0.0.1" }]);
     });
+});
+
+test("every setting and every key of ours that the page names is one", () => {
+    const settings = describeSettings().map(({ key }) => key);
+    const named = new Set(Array.from(page.matchAll(/plumbline:[A-Za-z.]+/g), ([key]) => key.replace(/\.$/, "")));
+    expect(named.size).toBeGreaterThan(8);
+    const isOne = (key: string) => settings.some((it) => it === key || key.startsWith(`${it}.`));
+    expect([...named].filter((key) => !isOne(key))).toEqual([]);
+    const ours = [...Object.keys(serviceExtension.shape), ...Object.keys(projectExtension.shape)];
+    const used = new Set(Array.from(page.matchAll(/x-plumbline\.([a-z]+)/g), ([, key]) => key ?? ""));
+    expect(used.size).toBeGreaterThan(5);
+    expect([...used].filter((key) => !ours.includes(key))).toEqual([]);
 });
 
 describe("what the page says is refused", () => {

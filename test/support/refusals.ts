@@ -111,12 +111,17 @@ async function resourcesOf(file: string): Promise<unknown> {
     const { resources: all = [], pending_operations = [] } = checkpoint?.latest ?? {};
     // A stack that was never deployed gets an empty entry for itself when Pulumi tries.
     const resources = all.filter(({ type, outputs }) => type !== "pulumi:pulumi:Stack" || outputs !== undefined);
-    // Pulumi encrypts every secret anew whenever it writes.
-    const text = (value: unknown) => JSON.stringify(value).replace(/"ciphertext":"[^"]*"/g, '"ciphertext":"…"');
     return {
-        resources: Object.fromEntries(resources.map((it) => [it.urn, text(it)])),
-        pending: text(pending_operations),
+        resources: Object.fromEntries(resources.map((it) => [it.urn, textOf(it)])),
+        pending: textOf(pending_operations),
     };
+}
+
+/** Without the place in the program that declared it, and without ciphers: Pulumi encrypts anew whenever it writes. */
+function textOf(value: unknown): string {
+    const places = new Set(["sourcePosition", "stackTrace"]);
+    const text = JSON.stringify(value, (key, member) => (places.has(key) ? undefined : member));
+    return text.replace(/"ciphertext":"[^"]*"/g, '"ciphertext":"…"');
 }
 
 async function digestOf(files: readonly string[]): Promise<string> {

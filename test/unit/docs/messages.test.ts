@@ -48,3 +48,26 @@ test("every message that the page quotes is one of the code", () => {
 test("a message that the code does not have is found", () => {
     expect(unknownPieces("| `the moon … is not supported by Plumbline` | … |")).toEqual(["the moon"]);
 });
+
+test("every category of an error has its place on the page, or is named as one that no error carries", () => {
+    const page = readFileSync(path.join(root, "docs/troubleshooting.md"), "utf8");
+    const union = /export type ErrorCategory =([^;]*);/.exec(
+        readFileSync(path.join(root, "release/errors.ts"), "utf8"),
+    );
+    const categories = Array.from((union?.[1] ?? "").matchAll(/"([a-z-]+)"/g), ([, name]) => name ?? "");
+    expect(categories.length).toBeGreaterThan(10);
+    const unborn = /^(.*) are names for parts that are not there yet/m.exec(page)?.[1] ?? "";
+    const isThere = (name: string) => page.includes(`\n## ${name}\n`) || unborn.includes(`\`${name}\``);
+    expect(categories.filter((name) => !isThere(name))).toEqual([]);
+    const carried = new Set(
+        Array.from(source.matchAll(/new PlumblineError\(\s*"([a-z-]+)"/g), ([, name]) => name ?? ""),
+    );
+    expect([...carried].filter((name) => unborn.includes(`\`${name}\``))).toEqual([]);
+});
+
+test("every table of the page has a head", () => {
+    const lines = readFileSync(path.join(root, "docs/troubleshooting.md"), "utf8").split("\n");
+    const first = lines.filter((line, index) => line.startsWith("|") && lines[index - 1]?.startsWith("|") !== true);
+    expect(first.length).toBeGreaterThan(10);
+    expect(first.filter((line) => !/^\| (message|symptom) /.test(line))).toEqual([]);
+});
