@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { preview } from "../../automation/preview.ts";
+import { findCompose } from "../../release/load.ts";
 import { Project } from "../support/project.ts";
 
 let project: Project;
@@ -71,14 +72,21 @@ describe("a machine without an engine", () => {
 });
 
 describe("`ports: auto`, beside a volume of compose that is taken over", () => {
-    const volume = () => `${project.place("local").project}_redis_data`;
+    const name = () => project.place("local").project;
+    const volume = () => `${name()}_redis_data`;
 
-    test("brings the stack up on a free port, and the volume's data with it [R12] [R11]", async () => {
-        const labels = [
-            `com.docker.compose.project=${project.place("local").project}`,
-            "com.docker.compose.volume=redis_data",
-        ];
-        await project.docker(["volume", "create", ...labels.flatMap((label) => ["--label", label]), volume()]);
+    /** Compose on the same file, under the stack's own project name. */
+    async function compose(...args: string[]): Promise<void> {
+        const [command = "", ...first] = await findCompose(project.folder);
+        const ran = await project.exec(command, [...first, "-p", name(), ...args], {
+            env: { DOCKER_BUILDKIT: "0", COMPOSE_PROGRESS: "plain" },
+            timeoutMs: 300_000,
+        });
+        if (ran.code !== 0) throw new Error(ran.output);
+    }
+
+    test("what compose has left is recognised, and refused with the way out [R11]", async () => {
+        await compose("up", "--no-start", "redis");
         // A trace of what somebody has kept there, readable to the service's user.
         const trace = "touch /data/kept && chown -R 10002:10002 /data";
         await project.docker(["run", "--rm", "-v", `${volume()}:/data`, "debian:bookworm-slim", "sh", "-c", trace]);
@@ -86,13 +94,16 @@ describe("`ports: auto`, beside a volume of compose that is taken over", () => {
             "plumbline:ports": { offset: project.place("local").offset, auto: true },
         });
         const refused = await project.command(["deploy"]);
-        expect([refused.code, refused.output]).toEqual([
-            30,
-            expect.stringContaining(`the volume ${volume()} was left by`),
-        ]);
+        expect([refused.code, refused.output]).toEqual([30, expect.stringContaining("2 things stand against")]);
+        for (const what of [`network ${name()}_network`, `volume ${volume()}`]) {
+            expect(refused.output).toContain(`the ${what} was left by \`docker compose up\` of the project ${name()}`);
+        }
         expect(refused.output).toContain("plumbline:adoptVolumes: [redis_data]");
-        await project.configure("local", { "plumbline:adoptVolumes": ["redis_data"] });
+        await compose("down", "--rmi", "local");
+    }, 360_000);
 
+    test("brings the stack up on a free port, and the volume's data with it [R12] [R11]", async () => {
+        await project.configure("local", { "plumbline:adoptVolumes": ["redis_data"] });
         const ran = await project.command(["deploy"], { timeoutMs: 600_000 });
         expect([ran.code, ran.output]).toEqual([0, expect.stringContaining("local: committed")]);
         expect(ran.output).toContain(`the volume ${volume()} is taken over with its data`);
