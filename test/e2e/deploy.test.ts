@@ -519,6 +519,26 @@ describe("a property that was changed behind Pulumi's back", () => {
         expect((await plan()).plan.filter(({ name }) => name !== "validation")).toEqual([]);
     }, 300_000);
 
+    test("that a correction cannot restore with every gate passed stays as it ran, with exit code 10 [R31] [R95]", async () => {
+        const before = await project.containers(stack);
+        // The smoke test posts a document: with this nobody can.
+        await query("create function app.refuse() returns trigger language plpgsql as $$ begin raise 'seeded'; end $$");
+        await query("create trigger refuse before insert on app.documents for each row execute function app.refuse()");
+        try {
+            const { code, result } = await validated("--fix");
+            expect([code, result.outcome]).toEqual([10, "rolled-back"]);
+            expect(result.failure?.message).toContain("smoke test");
+            expect(result.corrections).toMatchObject([changed]);
+            // What is reported at the end is what runs then.
+            expect(result.report?.summary).toMatchObject({ drift: 1, inconclusive: 0 });
+        } finally {
+            await query("drop trigger refuse on app.documents");
+            await query("drop function app.refuse()");
+        }
+        expect(await project.containers(stack)).toEqual(before);
+        expect((await project.command(["status"])).code).toBe(0);
+    }, 300_000);
+
     test("is corrected by `validate --fix`: exactly the containers that drift are new, and what cannot be is named [R31]", async () => {
         const before = await project.containers(stack);
         await project.docker([
