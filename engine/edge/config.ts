@@ -33,6 +33,8 @@ export interface EdgePolicy {
     readonly httpIdleMs: number;
     /** Longest silence of a TCP connection and of a tunnel, as a websocket. */
     readonly tcpIdleMs: number;
+    /** Time between two looks at a replica that did not take a connection. */
+    readonly replicaCheckMs: number;
     /** How long a name that does not resolve keeps its last address, for services that are away during a hand-over. */
     readonly nameKeepMs: number;
     /** How long the processes before a reload keep their connections. */
@@ -48,6 +50,7 @@ export const defaultEdgePolicy: EdgePolicy = {
     requestHeadMs: 30_000,
     httpIdleMs: 300_000,
     tcpIdleMs: 86_400_000,
+    replicaCheckMs: 500,
     nameKeepMs: 60_000,
     reloadKeepMs: 15_000,
     maxConnections: 4_096,
@@ -194,6 +197,7 @@ defaults http
     option redispatch 1
     option abortonclose
     option http-server-close
+    option idle-close-on-response
     option forwardfor
     http-reuse never
     timeout connect ${policy.connectMs}ms
@@ -223,8 +227,10 @@ function resolvers(name: string, keepMs: number): string {
 
 /**
  * Slots a and b of every replica, and `hold`: a closed port, so that a connection that it gets waits and tries again.
- * Several replicas share what comes, and a connection that one does not take goes to another at once: no request that
- * was passed on is ever sent twice, but those that may be repeated.
+ *
+ * Several replicas share what comes, and a connection that one does not take goes to another at once. That one is left out
+ * until it takes connections again; when all are, `wait` is what remains, a closed port too: otherwise all the tries of a
+ * request would be over in a moment.
  */
 function backend(listener: Listener, policy: EdgePolicy): string {
     const { service, port, protocol, kind } = listener;
@@ -238,17 +244,21 @@ function backend(listener: Listener, policy: EdgePolicy): string {
 `;
     const entries = entriesOf(listener);
     const balance = entries.length === 1 ? "" : `    balance ${protocol === "http" ? "roundrobin" : "leastconn"}\n`;
+    const watched = entries.length > 1 && kind === "request";
+    const check = watched
+        ? ` check inter ${policy.replicaCheckMs}ms fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down`
+        : "";
     const servers = entries.flatMap((_, index) =>
-        ["a", "b"].map((slot) => `    server ${slot}${index === 0 ? "" : index + 1} ${emptySlot(listener)}\n`),
+        ["a", "b"].map((slot) => `    server ${slot}${index === 0 ? "" : index + 1} ${emptySlot(listener, check)}\n`),
     );
     return `backend ${backendName(service, port)} from ${protocol}
     retries ${retries}
 ${balance}${again}${servers.join("")}    server hold 127.0.0.1:9 disabled
-`;
+${watched ? "    server wait 127.0.0.1:9 backup\n" : ""}`;
 }
 
-function emptySlot({ port, kind }: Listener): string {
-    return `${nobody}:${port} resolvers ${resolversFor(kind)} resolve-prefer ipv4 init-addr none disabled`;
+function emptySlot({ port, kind }: Listener, check = ""): string {
+    return `${nobody}:${port} resolvers ${resolversFor(kind)} resolve-prefer ipv4${check} init-addr none disabled`;
 }
 
 function candidateBackend(entry: string, listener: Listener): string {

@@ -112,6 +112,20 @@ describe.each([
         expect([after.failures, [...after.names]]).toEqual([[], ["three"]]);
     });
 
+    test("let a request wait while none of them takes connections, and answer it when one does [R91]", async () => {
+        const deaf = await Promise.all(["deaf", "dumb"].map((name) => stage.service(name, port + 1)));
+        const to = (containers: readonly string[]) =>
+            stage.edge.switchTo(
+                containers.map((container, index) => ({ service: index === 0 ? "web" : "web-2", container })),
+            );
+        await to(deaf.map(nameOf));
+        const { failures } = await underLoad(await hostPort(), 6, async () => {
+            await rest(1_500);
+            await to([nameOf(three)]);
+        });
+        expect(failures).toEqual([]);
+    });
+
     test("go on without one that leaves, and take it in again [R91]", async () => {
         await stage.engine.start(four?.id ?? "");
         const { failures } = await underLoad(await hostPort(), 60, async () => {

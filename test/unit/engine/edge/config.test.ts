@@ -89,6 +89,18 @@ describe("replicas", () => {
         expect(servers.slice(0, 6)).toEqual(["a", "b", "a2", "b2", "a3", "b3"]);
     });
 
+    test("are left out while they take no connection, but never where a hold is to be waited for", () => {
+        const looked = (kind: Listener["kind"], replicas?: number) => {
+            const one = { ...listener("web", 8000, kind, "http"), ...(replicas === undefined ? {} : { replicas }) };
+            const text = renderEdgeConfig({ ...edge, listeners: [one] }, {});
+            return [text.includes(" check inter 500ms "), text.includes("server wait 127.0.0.1:9 backup")];
+        };
+        expect(looked("request", 2)).toEqual([true, true]);
+        expect(looked("request")).toEqual([false, false]);
+        expect(looked("consumer", 2)).toEqual([false, false]);
+        expect(looked("stateful")).toEqual([false, false]);
+    });
+
     test("are written into the text and read back", () => {
         const text = renderEdgeConfig(shared, serving);
         expect(slotsOf(text)).toEqual(serving);
