@@ -3,8 +3,8 @@ import type { Release } from "./types.ts";
 
 /** A note on each. It is no refusal: a service may be waited for and never asked. */
 export function portlessDependencies({ services, edge }: Pick<Release, "services" | "edge">): string[] {
-    return services.flatMap(({ name, image }) => {
-        if (edge.listeners.some(({ service }) => service === name)) return [];
+    return services.flatMap(({ name, image, replicaOf }) => {
+        if (replicaOf !== undefined || edge.listeners.some(({ service }) => service === name)) return [];
         const dependents = services.filter(({ dependsOn }) =>
             dependsOn.some((one) => one.service === name && one.condition !== "service_completed_successfully"),
         );

@@ -189,6 +189,7 @@ function defaults(policy: EdgePolicy): string {
 
 # Connections to a service are not reused: one that its server closes at this moment would cost a request. A request whose
 # client has gone is not passed on: it may have been sent again. (In TCP it is: to say all and close is to be heard.)
+# After a reload a kept connection gets one more answer, which tells its client to close it.
 defaults http
     mode http
     log global

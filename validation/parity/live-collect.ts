@@ -2,6 +2,7 @@
 import type { Engine } from "../../engine/docker.ts";
 import type { PublishedAddress } from "../../engine/published.ts";
 import { redactor } from "../../release/redact.ts";
+import { baselineName } from "../../release/replicas.ts";
 import { substituteDeep } from "../../release/secrets.ts";
 import type { Release, ServiceRelease } from "../../release/types.ts";
 import { compareContainer, findingOf, type Wording } from "../checks/parity.ts";
@@ -113,7 +114,9 @@ async function containerFacts(
             edge,
             // Without an edge a port is published as it is.
             listeners:
-                place.edge === undefined ? [] : release.edge.listeners.filter((it) => it.service === service.name),
+                place.edge === undefined
+                    ? []
+                    : release.edge.listeners.filter((it) => it.service === baselineName(service)),
             secrets,
             digest,
         },

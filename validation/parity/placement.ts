@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { ContainerSummary, Engine } from "../../engine/docker.ts";
 import { redactor } from "../../release/redact.ts";
+import { baselineName } from "../../release/replicas.ts";
 import type { Release, ServiceRelease } from "../../release/types.ts";
 import { compareContainer, findingOf, type Wording } from "../checks/parity.ts";
 import { compareNetwork, compareVolume } from "../checks/parity-infrastructure.ts";
@@ -100,7 +101,7 @@ export async function comparePlacement(
                 process: found.process,
                 files: found.files,
                 edge,
-                listeners: release.edge.listeners.filter((listener) => listener.service === service.name),
+                listeners: release.edge.listeners.filter((listener) => listener.service === baselineName(service)),
                 ...(committedImage === undefined ? {} : { committedImage }),
             },
             wording,
