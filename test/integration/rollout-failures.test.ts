@@ -209,24 +209,6 @@ describe("F2 a rollback that would be none ends as failed, never as rolled back 
     }, 300_000);
 });
 
-describe("everybody is killed, and what ran before is gone", () => {
-    test("the next rollout ends the transaction, says what cannot be put back, and goes on from what runs [R94]", async () => {
-        const killed = toy.run(await toy.declare(changed()), { freezeAt: 12 });
-        expect(await killed.frozen()).toBe(true);
-        killed.kill("guard and both");
-        killed.thaw();
-        await toy.engine.remove(base.containers.consumer?.name ?? "");
-        const wanted = await toy.declare(changed());
-        const run = toy.run(wanted);
-        expect({ code: await run.ended(), output: run.output() }).toMatchObject({ code: 0 });
-        expect(run.output()).toMatch(/warning: transaction \S+ could not be ended: .*consumer-\S+ is gone/);
-        await toy.sweep(wanted);
-        base = wanted;
-        expect(await deviationsFrom(toy, base)).toEqual([]);
-        await untilClosed(toy);
-    }, 300_000);
-});
-
 describe("what proves a service", () => {
     test("F11 an old service that comes back broken is no rollback: it is asked as strictly as the new one [R95]", async () => {
         base = await toy.deploy({ ...changed(), faults: { store: "wrong-again" }, startDeadlineMs: 4_000 });
