@@ -478,10 +478,12 @@ describe("a property that was changed behind Pulumi's back", () => {
         return { ...ran, result: JSON.parse(ran.stdout) as ValidateResult };
     };
     const changed = { service: "worker", restores: ["worker: pids_limit: 77 → 128"] };
+    // Seeded anew in each test: a worker that was put back after a kill has its limit again.
+    const seedDrift = async () => project.docker(["update", "--pids-limit", "77", await worker()]);
 
     test("is shown by `preview --refresh`, told by `up --refresh`, and named by `validate` [R30] [R31]", async () => {
         const before = await worker();
-        await project.docker(["update", "--pids-limit", "77", before]);
+        await seedDrift();
         const shown = await project.pulumi(["preview", "--refresh", "--expect-no-changes", "--stack", stack]);
         expect([shown.code === 0, shown.stdout]).toEqual([false, expect.stringMatching(/validation/)]);
         const told = await project.pulumi(["up", "--refresh", "--yes", "--stack", stack]);
@@ -521,6 +523,7 @@ describe("a property that was changed behind Pulumi's back", () => {
 
     test("that a correction cannot restore with every gate passed stays as it ran, with exit code 10 [R31] [R95]", async () => {
         const before = await project.containers(stack);
+        await seedDrift();
         // The smoke test posts a document: with this nobody can.
         await query("create function app.refuse() returns trigger language plpgsql as $$ begin raise 'seeded'; end $$");
         await query("create trigger refuse before insert on app.documents for each row execute function app.refuse()");
@@ -541,6 +544,7 @@ describe("a property that was changed behind Pulumi's back", () => {
 
     test("is corrected by `validate --fix`: exactly the containers that drift are new, and what cannot be is named [R31]", async () => {
         const before = await project.containers(stack);
+        await seedDrift();
         await project.docker([
             "update",
             "--memory",
@@ -580,7 +584,7 @@ describe("a property that was changed behind Pulumi's back", () => {
 
     test("is corrected by `deploy --refresh` too, where the release stays as it is [R31]", async () => {
         const before = await project.containers(stack);
-        await project.docker(["update", "--pids-limit", "77", await worker()]);
+        await seedDrift();
         const ran = await project.command(["deploy", "--refresh"]);
         expect([ran.code, ran.output]).toEqual([0, expect.stringContaining("worker has drifted and is made anew")]);
         const after = await project.containers(stack);
