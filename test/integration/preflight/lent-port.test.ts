@@ -1,23 +1,19 @@
 /** A published port that the system has lent to a connection, on the real engine: waited for, not failed on. */
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { startOnPorts } from "../../../rollout/start-on-ports.ts";
 import { baseImage, PreflightStage } from "./stage.ts";
-
-let stage: PreflightStage;
-beforeEach(async () => {
-    stage = await PreflightStage.open();
-});
-afterEach(() => stage.clear());
 
 test("a container starts once the connection that has its port is gone [R12] [R21]", async () => {
     const server = createServer((connection) => connection.on("error", () => connection.destroy()));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as { port: number };
-    const borrower = connect({ port, host: "127.0.0.1", localPort: stage.port });
+    // The system chooses its port: one that is asked for by number would be shared.
+    const borrower = connect({ port, host: "127.0.0.1" });
     await once(borrower, "connect");
+    const stage = await PreflightStage.open(borrower.localPort);
     const container = await stage.docker.createContainer({
         Image: baseImage,
         Cmd: ["sleep", "600"],
