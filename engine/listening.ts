@@ -18,7 +18,8 @@ export interface SocketOwner {
     readonly command: string;
 }
 
-const listenState = "0A";
+const isListening = (state: string) => state === "0A";
+const isConnected = (state: string) => !isListening(state);
 
 /**
  * Every listening TCP socket of this machine. Where there is no `/proc`, only the given addresses are known: each is tried
@@ -31,10 +32,35 @@ export async function listeningSockets(
     if (tables[0] !== undefined) {
         const sockets = tables.flatMap((text) => parseSockets(text ?? ""));
         const harmless = await harmlessPorts(sockets, asked);
-        return sockets.filter(({ hostIp, port }) => hostIp !== "::" || !harmless.has(port));
+        const listening = sockets.filter(({ hostIp, port }) => hostIp !== "::" || !harmless.has(port));
+        const connected = tables
+            .flatMap((text) => parseSockets(text ?? "", isConnected))
+            .filter(({ inode }) => inode > 0);
+        return [...listening, ...(await lentPorts(listening, connected, asked))];
     }
     const taken = await Promise.all(asked.map(async (it) => ((await canListen(it)) ? [] : [{ ...it, inode: 0 }])));
     return taken.flat();
+}
+
+/**
+ * Ports that the system has lent to connections of processes: nobody listens there, but nobody else can either. (One whose
+ * connection has just ended belongs to no process any more, and is left out: that is over in a minute.)
+ */
+async function lentPorts(
+    listening: readonly Listening[],
+    connected: readonly Listening[],
+    asked: readonly { readonly hostIp: string; readonly port: number }[],
+): Promise<readonly Listening[]> {
+    const lent = await Promise.all(
+        asked.map(async (place) => {
+            if (listening.some(({ port }) => port === place.port)) return [];
+            const holder = connected.find(
+                ({ hostIp, port }) => port === place.port && (hostIp === place.hostIp || place.hostIp === "0.0.0.0"),
+            );
+            return holder === undefined || (await canListen(place)) ? [] : [{ ...place, inode: holder.inode }];
+        }),
+    );
+    return lent.flat();
 }
 
 /** Ports of sockets on `::` that leave the addresses of IPv4 alone, which the table does not tell: they are tried. */
@@ -54,13 +80,13 @@ async function readTable(file: string): Promise<string | undefined> {
     return readFile(file, "utf8").catch(() => undefined);
 }
 
-/** Reads the kernel's table. Pure. */
-export function parseSockets(text: string): Listening[] {
+/** Reads the kernel's table: what listens, or what else is meant. Pure. */
+export function parseSockets(text: string, isMeant: (state: string) => boolean = isListening): Listening[] {
     return text
         .split("\n")
         .slice(1)
         .map((line) => line.trim().split(/\s+/))
-        .filter((columns) => columns[3] === listenState)
+        .filter((columns) => columns.length > 3 && isMeant(columns[3] ?? ""))
         .map((columns) => {
             const [address = "", port = ""] = (columns[1] ?? "").split(":");
             return { hostIp: addressOf(address), port: Number.parseInt(port, 16), inode: Number(columns[9]) };

@@ -10,6 +10,7 @@ import { containerOf, type RolloutContext } from "./context.ts";
 import type { Placement } from "./ledger.ts";
 import { awaitReady } from "./readiness.ts";
 import { removeFileHelpers } from "./service-files.ts";
+import { lentPortMs, startOnPorts } from "./start-on-ports.ts";
 import { leaveOtherNetworks } from "./steps/edge-networks.ts";
 import { hasListeners } from "./steps/routes.ts";
 import { startContainer } from "./steps/start-container.ts";
@@ -100,10 +101,23 @@ async function serveWithEdge(context: RolloutContext): Promise<void> {
     await edge.serve(release.edge);
 }
 
-/** Starts the edge, anew where it cannot look names up. */
-export async function startEdge(context: Pick<RolloutContext, "engine" | "edge" | "edgeContainer">): Promise<void> {
-    const { engine, edge, edgeContainer } = context;
-    await engine.start(edgeContainer.name);
+/**
+ * Starts the edge, anew where it cannot look names up.
+ *
+ * @param patienceMs longest wait for a port that the system has lent to a connection
+ */
+export async function startEdge(
+    context: Pick<RolloutContext, "engine" | "edge" | "edgeContainer" | "timeline">,
+    patienceMs: number = lentPortMs,
+): Promise<void> {
+    const { engine, edge, edgeContainer, timeline } = context;
+    await startOnPorts(engine, edgeContainer.name, patienceMs, (address) =>
+        timeline.record({
+            event: "note",
+            service: "edge",
+            message: `waits for ${address}, which a connection has or had a moment ago`,
+        }),
+    );
     await edge.ready(edgeReadyMs);
     if (await edge.findsNames()) return;
     await engine.stop(edgeContainer.name, edgeStopSeconds);

@@ -4,12 +4,16 @@ import { canonicalJson } from "../../release/revision.ts";
 import type { Release } from "../../release/types.ts";
 import type { RolloutContext } from "../context.ts";
 import { startEdge } from "../put-back.ts";
+import { lentPortMs } from "../start-on-ports.ts";
 import type { Step } from "../step.ts";
 import { joinPreviousNetworks } from "./edge-networks.ts";
 import { mergeEdges, withoutOld } from "./merge-edges.ts";
 
 /** Name of the step that everything but the security gate comes after. */
 export const edgeReady = "edge";
+
+/** Longest wait for a lent port while the previous edge is stopped. */
+const lentPortInGapMs = 5_000;
 
 /** Seconds that an edge gets to end its connections when another one takes its ports. */
 const stopSeconds = 5;
@@ -42,7 +46,8 @@ export function edgeStep(
             for (const other of previousEdges) await engine.stop(other, stopSeconds);
             startedHere = (await engine.inspect(edgeContainer.name))?.running !== true;
             await joinPreviousNetworks(context, previous);
-            await startEdge(context);
+            // While nobody serves, a port that is lent to a connection is not worth a long wait: the old edge has its own.
+            await startEdge(context, previousEdges.length > 0 ? lentPortInGapMs : lentPortMs);
             await edge.serve(mergeEdges(release.edge, previous?.edge));
             if (previousEdges.length === 0) return;
             const gap = Math.round(performance.now() - stopped);

@@ -39,8 +39,9 @@ export class PreflightStage {
         this.#probePort = probePort;
     }
 
-    static async open(): Promise<PreflightStage> {
-        return new PreflightStage(await freePort(), await freePort());
+    /** @param port of its service. @default a free one */
+    static async open(port?: number): Promise<PreflightStage> {
+        return new PreflightStage(port ?? (await freePort()), await freePort());
     }
 
     get network(): string {

@@ -1,7 +1,8 @@
 /** What this machine listens on, and who: the kernel's own tables, with real sockets and processes. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { canListen, listeningSockets, parseSockets, socketOwners } from "../../../engine/listening.ts";
 
@@ -84,6 +85,20 @@ describe("this machine [R12]", () => {
         const asked = [both, only].map((port) => ({ hostIp: "127.0.0.1", port }));
         const ports = (await listeningSockets(asked)).map(({ port }) => port);
         expect([ports.includes(both), ports.includes(only)]).toEqual([true, false]);
+    });
+
+    test("shows a port that is lent to a connection as taken, until that has ended", async () => {
+        const connection = connect(await listen("127.0.0.1"), "127.0.0.1");
+        await once(connection, "connect");
+        const place = { hostIp: "127.0.0.1", port: connection.localPort ?? 0 };
+        const lent = (await listeningSockets([place])).find(({ port }) => port === place.port);
+        expect((await socketOwners([lent?.inode ?? 0])).get(lent?.inode ?? 0)?.pid).toBe(process.pid);
+        // Nobody asks for it, nobody minds.
+        expect((await listeningSockets([])).some(({ port }) => port === place.port)).toBe(false);
+        const closed = once(connection, "close");
+        connection.end();
+        await closed;
+        while ((await listeningSockets([place])).some(({ port }) => port === place.port)) await sleep(20);
     });
 
     test("finds no process for a socket that nobody has", async () => {
