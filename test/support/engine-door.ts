@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { connect } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { engineAddress } from "../../engine/docker-address.ts";
 
 /** Which requests are meant: the method, and a pattern for the path. */
@@ -28,6 +29,9 @@ interface Rule extends Meant {
     /** Takes it away, and lets go what it holds. */
     readonly end: () => void;
 }
+
+/** Bodies of up to so many bytes are passed on at once: every order to the engine but a build's. */
+const oneWriteBytes = 65_536;
 
 export class EngineDoor {
     readonly #server: Server;
@@ -134,7 +138,12 @@ export class EngineDoor {
             answered.pipe(answer);
         });
         answer.on("close", () => onwards.destroy());
-        asked.pipe(onwards);
+        // In one piece: an engine that has read enough answers and closes, and the rest would meet nobody.
+        if (Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= oneWriteBytes) {
+            onwards.end(await buffer(asked));
+        } else {
+            asked.pipe(onwards);
+        }
     }
 
     /** Attached commands: both ways become one raw stream. */
