@@ -61,7 +61,7 @@ function renderAll(results: readonly CaseResult[]): string {
     return [
         `${judged.length - missed} of ${judged.length} bounded figures are met.`,
         ...[...machines].map((line) => `Machine: ${line}.`),
-        ...results.map(renderCase),
+        ...results.map((result) => renderCase(result).trimEnd()),
     ].join("\n\n");
 }
 
