@@ -49,11 +49,15 @@ export async function compareCommitted(
 }
 
 /** The variables that have the program make these containers anew, and whether the engine must be asked first. */
-export function renewalOf({ corrections }: Comparison): { readonly services: string; readonly refresh: boolean } {
+export function renewalOf({ corrections, found }: Comparison): {
+    readonly services: string;
+    readonly refresh: boolean;
+} {
     const services = corrections.corrections.map(({ service }) => service).join(",");
     // Pulumi cannot delete what is gone: it has to learn of it first.
-    const refresh = corrections.corrections.some(({ restores }) =>
-        restores.some((text) => text.includes(": (container): ")),
+    const refresh = found.findings.some(
+        ({ property, result, restoredBy }) =>
+            property === "(container)" && result === "drift" && restoredBy !== undefined,
     );
     return { services, refresh };
 }

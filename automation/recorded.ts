@@ -3,7 +3,7 @@
 import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
 import { z } from "zod";
 import type { Ledger } from "../rollout/ledger.ts";
-import type { RolloutOutcome, ServiceOutcome } from "../rollout/outcome.ts";
+import { publishedAddresses, type RolloutOutcome, type ServiceOutcome } from "../rollout/outcome.ts";
 import { parityOutputSchema } from "../validation/parity/summary.ts";
 import { rateSchema } from "../validation/rates.ts";
 import { rolloutOutcomeSchema } from "../validation/report/schema.ts";
@@ -50,16 +50,12 @@ export async function recordOf(
         transaction: last.transaction,
         release: last.release,
         evidence: null,
-        services: release.services.map(({ name, kind, revision, ports }) => ({
-            name,
-            kind,
-            revision,
-            imageId: last.images[name] ?? "",
-            addresses: publishedAddresses(ports),
+        services: release.services.map((service) => ({
+            name: service.name,
+            kind: service.kind,
+            revision: service.revision,
+            imageId: last.images[service.name] ?? "",
+            addresses: publishedAddresses(service),
         })),
     };
-}
-
-function publishedAddresses(ports: readonly { readonly hostIp: string; readonly published: number }[]): string[] {
-    return ports.filter(({ published }) => published > 0).map(({ hostIp, published }) => `${hostIp}:${published}`);
 }

@@ -1,8 +1,8 @@
 /** The edge: the load balancer in front of every service. */
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { probeListenerPort } from "../engine/edge/config.ts";
 import { edgeMemoryMiB } from "../release/edge.ts";
+import { probeListenerPort } from "../release/probe-address.ts";
 import { containerResource, type Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer, EdgeRelease } from "../release/types.ts";
 import { containerLabels } from "./container-args.ts";

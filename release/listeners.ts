@@ -1,12 +1,11 @@
 /** The ports of the edge: where each service is reached, by whom, and whether the edge can tell all of them apart. */
 import type { Baseline, BaselineService } from "./baseline.ts";
 import { PlumblineError } from "./errors.ts";
+import { probeListenerPort } from "./probe-address.ts";
 import type { Gateway, Listener, ServiceRelease } from "./types.ts";
 
 /** Ports of the edge's container from which published ones lead to listeners that share a port. */
 const firstInside = 20_000;
-/** Port of the edge's container for probes. */
-const probeInside = 19_000;
 
 /**
  * Every listener of the services: at ports that are published, exposed by the file or the Dockerfile, declared, probed, or
@@ -111,7 +110,7 @@ function networksOf(service: BaselineService): string[] {
 function refuseSharedAddresses(file: string, claims: readonly Claim[], gateways: readonly Gateway[]): void {
     for (const [index, claim] of claims.entries()) {
         const { service, port, protocol } = claim.listener;
-        if (port === probeInside) {
+        if (port === probeListenerPort) {
             throw sharedPort("the edge's probe listener", service, port, remedyOf(file, [claim]));
         }
         for (const other of claims.slice(0, index)) {
@@ -137,7 +136,7 @@ function refuseSharedAddresses(file: string, claims: readonly Claim[], gateways:
     }
     for (const [index, { port, name }] of gateways.entries()) {
         const other = gateways.slice(0, index).find((one) => one.port === port);
-        const owner = port === probeInside ? "the edge's probe listener" : other && `the gateway ${other.name}`;
+        const owner = port === probeListenerPort ? "the edge's probe listener" : other && `the gateway ${other.name}`;
         if (owner !== undefined) throw sharedPort(owner, `the gateway ${name}`, port, remedyOf(file, []));
     }
 }

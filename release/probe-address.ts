@@ -1,5 +1,8 @@
-/** Where the edge's probe listener is reached from this machine. */
+/** The edge's probe listener: its port inside the edge, and where it is reached from this machine. */
 import type { Release } from "./types.ts";
+
+/** Port of the edge's container. */
+export const probeListenerPort = 19_000;
 
 /**
  * The listener's own address, or the engine's machine where the engine is another one.

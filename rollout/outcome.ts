@@ -1,5 +1,7 @@
 /** What a rollout reports: its outcome, and the events of its timeline. */
 
+import type { ServiceRelease } from "../release/types.ts";
+
 /** Exit codes of every command of ours (R95). */
 export const exitCodes = { committed: 0, rolledBack: 10, rollbackFailed: 20, refused: 30, usage: 64 } as const;
 
@@ -20,6 +22,11 @@ export interface ServiceOutcome {
     /** Duration of the last probe that proved it. */
     readonly probeMs: number;
     readonly changed: boolean;
+}
+
+/** Where clients outside reach a service, as in `127.0.0.1:8000`; nowhere where its ports are only reachable inside. */
+export function publishedAddresses({ ports }: Pick<ServiceRelease, "ports">): string[] {
+    return ports.filter(({ published }) => published > 0).map(({ hostIp, published }) => `${hostIp}:${published}`);
 }
 
 /** The result of one transaction: the outputs of the `Rollout` resource and the heart of the deployment report. */

@@ -10,7 +10,7 @@ import { assertParentLives } from "./fence.ts";
 import { finishedJobs, standsAsCommitted } from "./finished-jobs.ts";
 import { startGuard } from "./guard-process.ts";
 import { busy, type CommitRecord, type OpenTransaction, TransactionLost } from "./ledger.ts";
-import type { RolloutOutcome, ServiceOutcome } from "./outcome.ts";
+import { publishedAddresses, type RolloutOutcome, type ServiceOutcome } from "./outcome.ts";
 import { planSteps } from "./plan.ts";
 import { isKnownDead } from "./process.ts";
 import { settle } from "./recover.ts";
@@ -230,9 +230,7 @@ async function describeServices(context: RolloutContext, changed: ReadonlySet<st
                 image: service.image.reference,
                 imageId: facts?.imageId ?? "",
                 container: container.name,
-                addresses: service.ports
-                    .filter(({ published }) => published > 0)
-                    .map((port) => `${port.hostIp}:${port.published}`),
+                addresses: publishedAddresses(service),
                 ...proof,
                 ...(changed.has(service.name) ? {} : { readyAfterMs: 0 }),
                 changed: changed.has(service.name),

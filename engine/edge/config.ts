@@ -2,9 +2,10 @@
 
 import { createHash } from "node:crypto";
 import { PlumblineError } from "../../release/errors.ts";
+import { probeListenerPort } from "../../release/probe-address.ts";
 import { entriesOf } from "../../release/replicas.ts";
 import type { EdgeRelease, Listener } from "../../release/types.ts";
-import { frontends, probeAddressOf, probeListenerPort } from "./frontends.ts";
+import { frontends, probeAddressOf } from "./frontends.ts";
 import { type NetworkRanges, networksOf } from "./ranges.ts";
 import {
     backendName,
@@ -16,8 +17,6 @@ import {
     type ServerPlace,
     type ServiceSlots,
 } from "./slots.ts";
-
-export { probeListenerPort };
 
 /** The edge's own numbers, in milliseconds unless named otherwise. */
 export interface EdgePolicy {

@@ -1,12 +1,10 @@
 /** The side of the edge's configuration that clients see: who may ask at which port, and whose backend answers. Pure. */
 
+import { probeListenerPort } from "../../release/probe-address.ts";
 import { entriesOf } from "../../release/replicas.ts";
 import type { EdgeRelease, Gateway, Listener } from "../../release/types.ts";
 import { type NetworkRanges, networksOf } from "./ranges.ts";
 import { backendName } from "./slots.ts";
-
-/** Container port of the probe listener. */
-export const probeListenerPort = 19_000;
 
 /** Every frontend: one for each port of services, for each published port that leads to another one, gateway, and the probes. */
 export function frontends(edge: EdgeRelease, ranges: NetworkRanges): string[] {

@@ -16,8 +16,8 @@ import Docker from "dockerode";
 import { containerLabels, environmentList } from "../../components/container-args.ts";
 import { connectEngine, type Engine } from "../../engine/docker.ts";
 import { clientOptions, engineAddress } from "../../engine/docker-address.ts";
-import { probeListenerPort } from "../../engine/edge/config.ts";
 import { EdgeControl } from "../../engine/edge/edge.ts";
+import { probeListenerPort } from "../../release/probe-address.ts";
 import { canonicalJson, hashOf } from "../../release/revision.ts";
 import type {
     DeclaredContainer,

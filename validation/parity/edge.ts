@@ -1,5 +1,5 @@
 /** Whether the edge carries exactly what the baseline gives to clients: its ports, its networks, its image. Pure. */
-import { probeListenerPort } from "../../engine/edge/config.ts";
+import { probeListenerPort } from "../../release/probe-address.ts";
 import type { Release } from "../../release/types.ts";
 import { bindings, ownAliases } from "../checks/parity-network.ts";
 import { drift, equal, type Outcome, open } from "../checks/parity-property.ts";

@@ -5,10 +5,11 @@ import { readdir } from "node:fs/promises";
 import Docker from "dockerode";
 import { Client, request } from "undici";
 import { type CreateOptions, connectEngine, type Engine } from "../../../engine/docker.ts";
-import { probeListenerPort, renderEdgeConfig } from "../../../engine/edge/config.ts";
+import { renderEdgeConfig } from "../../../engine/edge/config.ts";
 import { EdgeControl } from "../../../engine/edge/edge.ts";
 import type { ProbeTarget } from "../../../engine/edge/probe-socket.ts";
 import type { EdgeSlots } from "../../../engine/edge/slots.ts";
+import { probeListenerPort } from "../../../release/probe-address.ts";
 import type { EdgeRelease, Gateway, Listener } from "../../../release/types.ts";
 
 export const edgeImage = "plumbline-test/edge:test";

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import type * as docker from "@pulumi/docker";
 import Docker from "dockerode";
 import { containerArgs, containerLabels, environmentList } from "../../../components/container-args.ts";
-import { probeListenerPort } from "../../../engine/edge/config.ts";
+import { probeListenerPort } from "../../../release/probe-address.ts";
 import type { Release, ServiceRelease } from "../../../release/types.ts";
 import { durationMs } from "../../../release/units.ts";
 import { emptySpec, sampleRelease, sampleService } from "../../unit/rollout/sample-release.ts";

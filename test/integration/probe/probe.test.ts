@@ -1,8 +1,8 @@
 /** Probes of real services through the real edge, each with the fault that turns it red. */
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { probeListenerPort } from "../../../engine/edge/config.ts";
 import { emptySlots } from "../../../engine/edge/slots.ts";
+import { probeListenerPort } from "../../../release/probe-address.ts";
 import type { HealthPolicy, Probe } from "../../../release/types.ts";
 import { type ProbeSubject, proveReady, runProbe } from "../../../validation/facts/probe.ts";
 import { buildImage, type Service, Stage } from "../edge/stage.ts";

@@ -1,8 +1,8 @@
 /** The smoke test against real services behind the real edge. */
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { probeListenerPort } from "../../../engine/edge/config.ts";
 import { emptySlots } from "../../../engine/edge/slots.ts";
+import { probeListenerPort } from "../../../release/probe-address.ts";
 import type { SmokeStep } from "../../../release/types.ts";
 import { runSmoke, type SmokeTarget } from "../../../validation/smoke.ts";
 import { type Service, Stage } from "../edge/stage.ts";
