@@ -117,11 +117,22 @@ async function resourcesOf(file: string): Promise<unknown> {
     };
 }
 
-/** Without the place in the program that declared it, and without ciphers: Pulumi encrypts anew whenever it writes. */
+/**
+ * Without the place in the program that declared it, without the order of its dependencies, which Pulumi writes as they
+ * happened to be ready, and without ciphers: Pulumi encrypts anew whenever it writes.
+ */
 function textOf(value: unknown): string {
     const places = new Set(["sourcePosition", "stackTrace"]);
-    const text = JSON.stringify(value, (key, member) => (places.has(key) ? undefined : member));
+    const text = JSON.stringify(value, (key, member) => {
+        if (places.has(key)) return undefined;
+        return isOfUrns(member) ? member.toSorted() : member;
+    });
     return text.replace(/"ciphertext":"[^"]*"/g, '"ciphertext":"…"');
+}
+
+/** Dependencies of a resource or of one of its properties. */
+function isOfUrns(value: unknown): value is string[] {
+    return Array.isArray(value) && value.every((it) => typeof it === "string" && it.startsWith("urn:pulumi:"));
 }
 
 async function digestOf(files: readonly string[]): Promise<string> {
