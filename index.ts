@@ -5,58 +5,50 @@ import { Images } from "./components/images.ts";
 import { StackNetworks } from "./components/networks.ts";
 import { ServiceContainer } from "./components/service-container.ts";
 import { DataVolumes } from "./components/volumes.ts";
-import { connectEngine } from "./engine/docker.ts";
 import { Credentials } from "./providers/credentials.ts";
+import { DynamicHost } from "./providers/dynamic-resource.ts";
 import { Rollout } from "./providers/rollout.ts";
 import { Validation } from "./providers/validation.ts";
-import { stackConfiguration } from "./release/config.ts";
-import { refuseGateSkippingVariables } from "./release/gate-skipping.ts";
 import { builtImages } from "./release/images.ts";
-import { loadRelease } from "./release/load.ts";
-import { checkPassphrase } from "./release/settings.ts";
-import { requireSettings } from "./release/stack-file.ts";
 import { supabaseOutputs } from "./release/supabase.ts";
-import { chooseRelease } from "./rollout/choose.ts";
-import { withFreePorts } from "./rollout/free-ports.ts";
-import { Ledger } from "./rollout/ledger.ts";
-import { lookAtEngine } from "./validation/preflight/look.ts";
-import { preflight } from "./validation/preflight/preflight.ts";
 
+// Node runs what stands here: the source maps that Pulumi's hook would read for each stack trace tell nothing.
+Reflect.deleteProperty(Error, "prepareStackTrace");
+
+const host = new DynamicHost("host");
 const stack = pulumi.getStack();
-refuseGateSkippingVariables(process.env);
-checkPassphrase(stack, process.env);
-const raw = stackConfiguration(pulumi.runtime.allConfig());
-requireSettings(stack, raw);
-const loaded = await loadRelease(".", stack, raw);
-const { settings, release: frozen } = loaded;
 const engineHost = new pulumi.Config("docker").get("host");
-const engine = connectEngine(engineHost, frozen.network);
-const { project } = frozen;
-const ledger = new Ledger(engine, project, frozen.edge.image.reference);
-const look = await lookAtEngine(engine);
-const run = { engine, env: process.env, isPreview: pulumi.runtime.isDryRun() };
-const baseline = await withFreePorts(frozen, settings, look, ledger);
-const choice = await chooseRelease(baseline, { ...run, ledger, isReached: look.reached });
-const { release, text, abandoned, renewals } = choice;
-// A release that is put back in the place of the baseline's was made on this engine.
-const platforms = release.id === baseline.id ? loaded.platforms : {};
-const checked = await preflight(release, { ...run, settings, look, history: ledger, platforms });
-for (const note of [...loaded.notes, ...choice.notes, ...checked.notes]) pulumi.log.warn(note);
+// Loaded while the host starts.
+const { decideRelease } = await import("./rollout/decide.ts");
+const decided = await decideRelease({
+    stack,
+    config: pulumi.runtime.allConfig(),
+    env: process.env,
+    isPreview: pulumi.runtime.isDryRun(),
+    engineHost,
+});
+for (const note of decided.notes) pulumi.log.warn(note);
+const { release, text, settings, buildTokens, abandoned, renewals } = decided;
+const { project } = release;
 const at = engineHost === undefined ? {} : { engineHost };
 
-const credentials = new Credentials("credentials", {
-    sources: { ...release.secretSources },
-    versions: { ...release.secretVersions },
-    given: pulumi.secret({ ...settings.secrets }),
-    ledger: { project, image: release.edge.image.reference, ...at },
-});
+const credentials = new Credentials(
+    "credentials",
+    {
+        sources: { ...release.secretSources },
+        versions: { ...release.secretVersions },
+        given: pulumi.secret({ ...settings.secrets }),
+        ledger: { project, image: release.edge.image.reference, ...at },
+    },
+    { provider: host },
+);
 const secrets = credentials.values;
 
 // After the credentials, which refuse to be made for a stack that another Pulumi state has deployed.
 const owner = { project, stack };
 const networks = new StackNetworks("networks", { networks: release.networks, owner }, { dependsOn: [credentials] });
 const volumes = new DataVolumes("volumes", { volumes: release.volumes, owner });
-const images = new Images("images", { images: builtImages(release), buildTokens: checked.buildTokens, ...at });
+const images = new Images("images", { images: builtImages(release), buildTokens, ...at });
 const edge = new Edge("edge", { edge: release.edge, project, stack, images, renewals }, { dependsOn: [networks] });
 const shared = { project, stack, images, renewals, secrets };
 const after = { dependsOn: [networks, volumes] };
@@ -75,17 +67,21 @@ const rollout = new Rollout(
         ...(abandoned === undefined ? {} : { abandoned }),
         ...(Object.keys(renewals).length === 0 ? {} : { renewals }),
     },
-    { dependsOn: [networks, volumes, images, edge, ...services] },
+    { provider: host, dependsOn: [networks, volumes, images, edge, ...services] },
 );
-const validation = new Validation("validation", {
-    release: text,
-    outcome: rollout.outcome,
-    edge: edge.declared,
-    secrets,
-    composeFile: settings.composeFile,
-    retention: { ...settings.reports },
-    ...at,
-});
+const validation = new Validation(
+    "validation",
+    {
+        release: text,
+        outcome: rollout.outcome,
+        edge: edge.declared,
+        secrets,
+        composeFile: settings.composeFile,
+        retention: { ...settings.reports },
+        ...at,
+    },
+    { provider: host },
+);
 
 export const summary = rollout.outcome;
 export const verdicts = validation.verdicts;

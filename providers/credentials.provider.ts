@@ -1,10 +1,6 @@
 /** What the `Credentials` resource does: decides which secrets are generated, kept, or given. */
-import { connectEngine } from "../engine/docker.ts";
 import { canonicalJson } from "../release/revision.ts";
-import { generateSecrets } from "../release/secrets.ts";
 import type { SecretSource } from "../release/types.ts";
-import { Ledger } from "../rollout/ledger.ts";
-import { foreignState } from "../rollout/own-state.ts";
 import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
 
 interface Inputs {
@@ -49,12 +45,19 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
     async delete() {},
 };
 
+// Loaded when there is something to do: a plan without changes only asks for differences.
+
 /**
  * Pulumi creates what its state does not have: secrets that are created anew while a release runs with other ones are
  * those of a second state of the same stack.
  */
 async function refuseForeign({ ledger: place }: Inputs): Promise<void> {
     if (place === undefined) return;
+    const [{ connectEngine }, { Ledger }, { foreignState }] = await Promise.all([
+        import("../engine/docker.ts"),
+        import("../rollout/ledger.ts"),
+        import("../rollout/own-state.ts"),
+    ]);
     const engine = connectEngine(place.engineHost);
     const ledger = new Ledger(engine, place.project, place.image);
     const foreign = await foreignState(place.project, await ledger.lastCommit(), new Set(), engine);
@@ -75,6 +78,7 @@ async function outputsOf(inputs: Inputs, known: Known): Promise<Outputs> {
             return value === undefined ? [] : [[name, value]];
         }),
     );
+    const { generateSecrets } = await import("../release/secrets.ts");
     const values = await generateSecrets(inputs.sources, { ...inputs.given, ...kept });
     const remembered = Object.entries(values).map(([name, value]) => {
         const version = inputs.versions[name] ?? "";

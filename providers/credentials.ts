@@ -1,6 +1,7 @@
 /** The `Credentials` resource: the values of a stack's secrets. The work is done in `credentials.provider.ts`. */
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { SecretSource } from "../release/types.ts";
+import { DynamicResource } from "./dynamic-resource.ts";
 
 export interface CredentialsArgs {
     /** How each secret gets its value where the stack gives none. */
@@ -13,24 +14,14 @@ export interface CredentialsArgs {
     readonly ledger: pulumi.Input<{ project: string; image: string; engineHost?: string }>;
 }
 
-// A thin shell: Pulumi keeps the text of these methods in the state, so they hold nothing but a door.
-const shell: pulumi.dynamic.ResourceProvider = {
-    check: async (olds, news) => (await import("#provider/credentials")).provider.check(olds, news),
-    diff: async (id, olds, news) => (await import("#provider/credentials")).provider.diff(id, olds, news),
-    create: async (inputs) => (await import("#provider/credentials")).provider.create(inputs),
-    update: async (id, olds, news) => (await import("#provider/credentials")).provider.update(id, olds, news),
-    read: async (id, props) => (await import("#provider/credentials")).provider.read(id, props),
-    delete: async (id, props) => (await import("#provider/credentials")).provider.delete(id, props),
-};
-
 /** Generates what the stack does not give, keeps it over updates, and stores it encrypted in the state. */
-export class Credentials extends pulumi.dynamic.Resource {
+export class Credentials extends DynamicResource {
     /** Every secret by name; secret. */
     declare readonly values: pulumi.Output<Record<string, string>>;
 
     constructor(name: string, args: CredentialsArgs, opts?: pulumi.CustomResourceOptions) {
         super(
-            shell,
+            "credentials",
             name,
             { ...args, values: undefined, known: undefined },
             { ...opts, additionalSecretOutputs: ["values", "given", "known"] },

@@ -1,13 +1,10 @@
 /** What the `Rollout` resource does at each of Pulumi's calls; the rollout itself stands in `rollout/`. */
-import { connectEngine } from "../engine/docker.ts";
 import type { Renewals } from "../release/renewals.ts";
 import { canonicalJson } from "../release/revision.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import { forceVariable } from "../rollout/choose.ts";
-import { deviations, expectedStates, observeRelease } from "../rollout/observe.ts";
+import { deviations, expectedStates } from "../rollout/expected-states.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
-import { performRollout } from "../rollout/rollout.ts";
-import { stopRelease } from "../rollout/stop.ts";
 import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
 
 interface Inputs {
@@ -42,14 +39,21 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
     },
     async read(id, props) {
         const release = parse(props);
+        const [{ connectEngine }, { observeRelease }] = await Promise.all([
+            import("../engine/docker.ts"),
+            import("../rollout/observe.ts"),
+        ]);
         const engine = connectEngine(props.engineHost, release.network);
         const observed = await observeRelease(engine, release, allContainers(props), props.secrets);
         return { id, props: { ...props, observed } };
     },
     async delete(_id, props) {
+        const { stopRelease } = await import("../rollout/stop.ts");
         await inWords(() => stopRelease({ ...props, release: parse(props) }));
     },
 };
+
+// Loaded when there is something to do: a plan without changes only asks for differences.
 
 async function outputsOf(inputs: Inputs, previousSecrets: Record<string, string> | undefined): Promise<Outputs> {
     const release = parse(inputs);
@@ -67,6 +71,7 @@ async function outputsOf(inputs: Inputs, previousSecrets: Record<string, string>
         forced,
         renewals,
     };
+    const { performRollout } = await import("../rollout/rollout.ts");
     const outcome = await performRollout(request);
     return { ...inputs, outcome, observed: expectedStates(release) };
 }

@@ -1,8 +1,9 @@
 /** The `Rollout` resource: the transaction that turns one release into the next. The work is done in `rollout.provider.ts`. */
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer } from "../release/types.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
+import { DynamicResource } from "./dynamic-resource.ts";
 
 export interface RolloutArgs {
     /** The release, as canonical JSON: the text that is hashed, recorded and put back is one and the same. */
@@ -21,18 +22,8 @@ export interface RolloutArgs {
     readonly engineHost?: pulumi.Input<string>;
 }
 
-// A thin shell: Pulumi keeps the text of these methods in the state, so they hold nothing but a door.
-const shell: pulumi.dynamic.ResourceProvider = {
-    check: async (olds, news) => (await import("#provider/rollout")).provider.check(olds, news),
-    diff: async (id, olds, news) => (await import("#provider/rollout")).provider.diff(id, olds, news),
-    create: async (inputs) => (await import("#provider/rollout")).provider.create(inputs),
-    update: async (id, olds, news) => (await import("#provider/rollout")).provider.update(id, olds, news),
-    read: async (id, props) => (await import("#provider/rollout")).provider.read(id, props),
-    delete: async (id, props) => (await import("#provider/rollout")).provider.delete(id, props),
-};
-
 /** Starts, proves and switches what the release declares, or puts everything back. Depends on every other resource. */
-export class Rollout extends pulumi.dynamic.Resource {
+export class Rollout extends DynamicResource {
     /** What the transaction ended in, service by service. */
     declare readonly outcome: pulumi.Output<RolloutOutcome>;
     /** State of each container as last seen, by service: what a refresh compares. */
@@ -40,7 +31,7 @@ export class Rollout extends pulumi.dynamic.Resource {
 
     constructor(name: string, args: RolloutArgs, opts?: pulumi.CustomResourceOptions) {
         super(
-            shell,
+            "rollout",
             name,
             { ...args, outcome: undefined, observed: undefined },
             { ...opts, additionalSecretOutputs: ["secrets"] },

@@ -3,17 +3,7 @@ import type { Engine } from "../engine/docker.ts";
 import { probeAddress } from "../release/probe-address.ts";
 import type { DeclaredContainer, Release, ServiceRelease } from "../release/types.ts";
 import { compareBucket } from "./buckets.ts";
-
-const bucketsKey = (service: string) => `buckets of ${service}`;
-
-/** State as it is when nothing is wrong: what `observeRelease` is compared with. */
-export function expectedStates(release: Release): Record<string, string> {
-    const services = release.services.map(({ name, kind }) => [name, kind === "job" ? "done" : "running"]);
-    const buckets = release.services.flatMap(({ name, buckets: declared }) =>
-        declared === undefined ? [] : [[bucketsKey(name), "as declared"]],
-    );
-    return Object.fromEntries([["edge", "running"], ...services, ...buckets]);
-}
+import { bucketsKey } from "./expected-states.ts";
 
 /** Everything that `expectedStates` names, as it is now. */
 export async function observeRelease(
@@ -66,11 +56,4 @@ export async function observeContainers(
         }),
     );
     return Object.fromEntries(states);
-}
-
-/** Names of what is not as it should be. */
-export function deviations(release: Release, observed: Readonly<Record<string, string>>): string[] {
-    return Object.entries(expectedStates(release))
-        .filter(([name, state]) => observed[name] !== state)
-        .map(([name]) => name);
 }

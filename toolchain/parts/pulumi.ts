@@ -46,13 +46,25 @@ export function pulumiCli(paths: ToolPaths): Part {
     };
 }
 
+/**
+ * The host that a registry has is older than the CLI: it wants the options of `Pulumi.yaml` as flags, where the CLI hands
+ * them over in a call that it does not know. This script stands before it, and says the one that the program needs: without
+ * it every run would load a TypeScript compiler that nothing is compiled with.
+ */
+export const hostWithOptions = `#!/bin/sh
+# Plumbline: this host does not get the options of Pulumi.yaml from the CLI.
+if grep -Eqs '^ +typescript: *false' Pulumi.yaml; then set -- -typescript=false "$@"; fi
+exec "$0-${versions.languageHostModule}" "$@"
+`;
+const hostStamp = `${versions.languageHostModule} with options`;
+
 export function languageHost(paths: ToolPaths): Part {
     const name = "language-host";
     return {
         name,
         title: "Pulumi's Node language host",
         why: "runs the program for the CLI",
-        present: async () => stamped(paths, name, paths.languageHost, [versions.pulumi, versions.languageHostModule]),
+        present: async () => stamped(paths, name, paths.languageHost, [versions.pulumi, hostStamp]),
         sources: [
             release(paths, name, ["pulumi-language-nodejs"], () =>
                 writeStamp(paths, name, { version: versions.pulumi, source: "ordinary" }),
@@ -65,8 +77,9 @@ export function languageHost(paths: ToolPaths): Part {
                 },
                 1,
                 (executable) => {
-                    moveTo(executable, paths.languageHost);
-                    writeStamp(paths, name, { version: versions.languageHostModule, source: "registries" });
+                    moveTo(executable, `${paths.languageHost}-${versions.languageHostModule}`);
+                    writeExecutable(paths.languageHost, hostWithOptions);
+                    writeStamp(paths, name, { version: hostStamp, source: "registries" });
                 },
             ),
         ],

@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { provider as rollout } from "../../../providers/rollout.provider.ts";
 import { provider as validation } from "../../../providers/validation.provider.ts";
 import { canonicalJson } from "../../../release/revision.ts";
-import { expectedStates } from "../../../rollout/observe.ts";
+import { expectedStates } from "../../../rollout/expected-states.ts";
 import type { RolloutOutcome } from "../../../rollout/outcome.ts";
 import { type Finding, summarize } from "../../../validation/parity/finding.ts";
 import { type ParityOutput, parityOutput } from "../../../validation/parity/summary.ts";

@@ -1,6 +1,6 @@
 /** What a refresh compares: the expected state of every container against the one that was seen. */
 import { describe, expect, test } from "@jest/globals";
-import { deviations, expectedStates } from "../../../rollout/observe.ts";
+import { deviations, expectedStates } from "../../../rollout/expected-states.ts";
 import { sampleRelease, sampleService, sampleServices } from "./sample-release.ts";
 
 const release = sampleRelease([...sampleServices(), sampleService("migrate", "job")]);
