@@ -35,9 +35,13 @@ export async function agree(context: CommandContext, place: Place): Promise<Agre
     try {
         const last = await place.ledger.lastCommit();
         const { stack } = place;
-        const foreign = await foreignStateOf(place);
+        const state = await readState(stack);
+        const foreign = await foreignStateOf(place, state);
         if (foreign !== undefined) return { changed, failure: failureOf(foreign) };
-        if (await withLock(context, place, () => clearPending(context, place), onCleared)) changed = true;
+        if (state.pendingOperations > 0) {
+            const cleared = await withLock(context, place, () => clearPending(context, place), onCleared);
+            if (cleared) changed = true;
+        }
         const operation =
             last === undefined
                 ? () => removeAll(context, place, diagnostics)
@@ -59,7 +63,7 @@ async function upOf(
 ): Promise<boolean> {
     // What a person has asked to be made anew is not what runs.
     return await withVariables(stack, { [releaseVariable]: release, [renewVariable]: "" }, async () => {
-        const { summary } = await stack.up({ onEvent: eventSink(context, diagnostics) });
+        const { summary } = await stack.up({ showSecrets: false, onEvent: eventSink(context, diagnostics) });
         return Object.keys(summary.resourceChanges ?? {}).some((op) => op !== "same" && op !== "read");
     });
 }
@@ -68,7 +72,7 @@ async function removeAll(context: CommandContext, place: Place, diagnostics: Dia
     const { resources } = await readState(place.stack);
     if (resources > 0) {
         context.note("There is no release to go back to: everything but data volumes is removed.");
-        await place.stack.destroy({ onEvent: eventSink(context, diagnostics) });
+        await place.stack.destroy({ showSecrets: false, onEvent: eventSink(context, diagnostics) });
     }
     return resources > 0;
 }

@@ -15,6 +15,7 @@ import { pulumiFailure } from "./pulumi-error.ts";
 import { summaryOf } from "./recorded.ts";
 import type { CommandResult } from "./result.ts";
 import { readStackSettings } from "./stack-settings.ts";
+import { readState } from "./state.ts";
 
 export interface DestroyOptions extends CommandOptions {
     /** Delete the data volumes too, with the ledger and the edge's configuration. Cannot be undone. @default false */
@@ -43,7 +44,7 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
     return conclude("destroy", options, nothing, async (context): Promise<Ending<DestroyExtra>> => {
         const { stack, settings, engine, ledger } = await openToLook(context, { writes: true });
         await engine.info();
-        const foreign = await foreignStateOf({ stack, settings, engine, ledger });
+        const foreign = await foreignStateOf({ settings, engine, ledger }, await readState(stack));
         if (foreign !== undefined) throw foreign;
         const open = await ledger.current();
         if (open !== undefined && ownerState(open) !== "dead") throw busy(settings.project, open);
@@ -59,6 +60,7 @@ export async function destroy(options: DestroyOptions = {}): Promise<DestroyResu
             await withTimeline(context, () =>
                 withLock(context, { stack, engine }, () =>
                     stack.destroy({
+                        showSecrets: false,
                         signal: context.signal,
                         onEvent(event) {
                             if (event.resOutputsEvent?.metadata.op === "delete") removed += 1;

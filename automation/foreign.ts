@@ -3,16 +3,12 @@
 import type { PlumblineError } from "../release/errors.ts";
 import { foreignState } from "../rollout/own-state.ts";
 import type { Place } from "./place.ts";
-import { readState } from "./state.ts";
+import type { StateFacts } from "./state.ts";
 
 /** The refusal where it is another one, as in a second clone with a backend of its own; undefined where it is not. */
-export async function foreignStateOf({
-    stack,
-    settings,
-    engine,
-    ledger,
-}: Pick<Place, "stack" | "settings" | "engine" | "ledger">): Promise<PlumblineError | undefined> {
-    const last = await ledger.lastCommit();
-    if (last === undefined) return undefined;
-    return await foreignState(settings.project, last, (await readState(stack)).ids, engine);
+export async function foreignStateOf(
+    { settings, engine, ledger }: Pick<Place, "settings" | "engine" | "ledger">,
+    { ids }: Pick<StateFacts, "ids">,
+): Promise<PlumblineError | undefined> {
+    return await foreignState(settings.project, await ledger.lastCommit(), ids, engine);
 }

@@ -85,7 +85,8 @@ export async function withLaterTimeline<T>(context: CommandContext, operation: (
 
 /**
  * Asks the engine what became of operations that a killed CLI has left, and removes what that one had created without
- * writing it down. @returns whether there were any
+ * writing it down.
+ * @returns whether there were any
  */
 export async function clearPending(
     context: CommandContext,
@@ -95,7 +96,11 @@ export async function clearPending(
     const { pendingOperations } = before;
     if (pendingOperations === 0) return false;
     // Said afterwards: a deployer that is at work has operations pending too, and holds the lock.
-    await stack.refresh({ clearPendingCreates: true, onEvent: eventSink(context, new Diagnostics()) });
+    await stack.refresh({
+        showSecrets: false,
+        clearPendingCreates: true,
+        onEvent: eventSink(context, new Diagnostics()),
+    });
     context.note(
         `A killed deployer left ${pendingOperations} operations pending: the engine was asked what became of them.`,
     );

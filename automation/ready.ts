@@ -5,6 +5,7 @@ import type { CommandContext, Ending } from "./context.ts";
 import { foreignStateOf } from "./foreign.ts";
 import { clearPending, withLock } from "./operation.ts";
 import type { Place } from "./place.ts";
+import { readState } from "./state.ts";
 import { nothingDone, type TransactExtra } from "./transact.ts";
 
 /**
@@ -25,8 +26,9 @@ export async function makeReady(context: CommandContext, place: Place): Promise<
             extra: nothingDone,
         };
     }
-    const foreign = await foreignStateOf(place);
+    const state = await readState(place.stack);
+    const foreign = await foreignStateOf(place, state);
     if (foreign !== undefined) throw foreign;
-    await withLock(context, place, () => clearPending(context, place));
+    if (state.pendingOperations > 0) await withLock(context, place, () => clearPending(context, place));
     return undefined;
 }

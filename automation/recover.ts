@@ -50,13 +50,13 @@ export async function recover(options: RecoverOptions = {}): Promise<RecoverResu
             const failure = { category: "rollback", message, remedy, service: null } as const;
             return { ...ending, outcome: "rollback-failed", failure };
         }
-        const foreign = await foreignStateOf(place);
+        const state = await readState(stack);
+        const foreign = await foreignStateOf(place, state);
         if (foreign !== undefined) {
             context.note(`Only the transaction was looked at, not Pulumi's state here: ${foreign.message}.`);
             return { ...ending, outcome: ended?.outcome ?? "unchanged" };
         }
-        const { resources, pendingOperations } = await readState(stack);
-        if (ended === undefined && resources === 0 && pendingOperations === 0) {
+        if (ended === undefined && state.resources === 0 && state.pendingOperations === 0) {
             return { ...ending, outcome: "unchanged" };
         }
         const { changed, failure } = await agree(context, place);

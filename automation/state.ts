@@ -80,16 +80,18 @@ export interface SecretValues {
  * @throws PlumblineError `settings` when the state cannot be decrypted
  */
 export async function readSecretValues(stack: Stack): Promise<SecretValues> {
-    const exported = await runPulumi(stack.workspace, ["stack", "export", "--show-secrets", "--stack", stack.name]);
-    if (!exported.ok) {
-        throw new PlumblineError("settings", `The state of ${stack.name} cannot be read: ${exported.stderr}`, {
-            remedy: "Set PULUMI_CONFIG_PASSPHRASE to the passphrase of this stack.",
-        });
-    }
-    const outputs = await stack.outputs();
-    const committed = textValues(outputs.credentialValues?.value);
-    const declared = declaredValues(schema.parse(JSON.parse(exported.stdout)));
+    const declared = declaredValues(schema.parse(await inClear(stack, ["export"])));
+    const outputs = z.record(z.string(), z.unknown()).parse(await inClear(stack, ["output", "--json"]));
+    const committed = textValues(outputs.credentialValues);
     return { declared: { ...committed, ...declared }, committed: { ...declared, ...committed } };
+}
+
+async function inClear(stack: Stack, args: readonly string[]): Promise<unknown> {
+    const answer = await runPulumi(stack.workspace, ["stack", ...args, "--show-secrets", "--stack", stack.name]);
+    if (answer.ok) return JSON.parse(answer.stdout);
+    throw new PlumblineError("settings", `The state of ${stack.name} cannot be read: ${answer.stderr}`, {
+        remedy: "Set PULUMI_CONFIG_PASSPHRASE to the passphrase of this stack.",
+    });
 }
 
 /** The values that the resource `credentials` holds. */

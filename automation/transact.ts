@@ -100,6 +100,7 @@ async function attemptUp(
         const up = () =>
             place.stack.up({
                 refresh,
+                showSecrets: false,
                 signal: context.signal,
                 onEvent(event) {
                     const { op, type } = event.resOutputsEvent?.metadata ?? {};

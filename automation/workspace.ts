@@ -101,6 +101,7 @@ export async function openWorkspace(workDir: string, envVars: Record<string, str
             const created = await runPulumi(workspace, ["stack", "init", name, "--no-select"]);
             if (!created.ok) throw pulumiCliError(created.stderr);
         };
+        readMasked(workspace);
         return workspace;
     } catch (error) {
         if (!/ENOENT/.test(String(error))) throw error;
@@ -111,6 +112,25 @@ export async function openWorkspace(workDir: string, envVars: Record<string, str
     } finally {
         if (processPath !== undefined) process.env.PATH = processPath;
     }
+}
+
+/**
+ * State and outputs are read as Pulumi shows them, with secrets masked: to decrypt them takes longer than all the rest of a
+ * call, and whoever needs one asks for it (`readSecretValues`).
+ */
+function readMasked(workspace: LocalWorkspace): void {
+    const read = async (...args: string[]) => {
+        const answer = await runPulumi(workspace, ["stack", ...args]);
+        if (!answer.ok) throw pulumiCliError(answer.stderr);
+        return JSON.parse(answer.stdout);
+    };
+    workspace.exportStack = (name) => read("export", "--stack", name);
+    workspace.stackOutputs = async (name) => {
+        const outputs: Record<string, unknown> = await read("output", "--json", "--stack", name);
+        return Object.fromEntries(
+            Object.entries(outputs).map(([key, value]) => [key, { value, secret: value === "[secret]" }]),
+        );
+    };
 }
 
 function pulumiCliError(stderr: string): PlumblineError {
