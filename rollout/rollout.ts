@@ -71,6 +71,7 @@ export async function performRollout(
         const outcome = session.end("committed", services, null);
         await keepStanding(session, commit, open).catch(warn);
         await close(session, open);
+        endReplaced(engine, situation);
         return outcome;
     } catch (error) {
         if (wasLost(error)) throw error;
@@ -123,6 +124,17 @@ async function keepStanding(session: Session, commit: CommitRecord, open: OpenTr
     if (stands.every(Boolean)) return;
     const missing = await session.putBack(commit, open);
     if (missing !== undefined) warn(new Error(`the committed release does not run as a whole: ${missing}`));
+}
+
+/**
+ * What was kept running for the way back is asked to end, and not waited for: it ends while the release is validated, so
+ * that Pulumi, which deletes it after that, finds it ended.
+ */
+function endReplaced(engine: Engine, { changes }: Situation): void {
+    for (const entry of changes) {
+        if (entry.change !== "replace" || entry.service.kind !== "request") continue;
+        engine.stop(entry.previous, entry.service.spec.stopGraceSeconds).catch(warn);
+    }
 }
 
 /** Closes the transaction. What fails here is mended by the guard, which sees that this process has gone. */
