@@ -109,8 +109,11 @@ async function resourcesOf(file: string): Promise<unknown> {
         };
     };
     const { resources: all = [], pending_operations = [] } = checkpoint?.latest ?? {};
-    // A stack that was never deployed gets an empty entry for itself when Pulumi tries.
-    const resources = all.filter(({ type, outputs }) => type !== "pulumi:pulumi:Stack" || outputs !== undefined);
+    // A stack that was never deployed gets an empty entry for itself when Pulumi tries, and one for a process that it started.
+    const resources = all.filter(
+        ({ type, outputs }) =>
+            (type !== "pulumi:pulumi:Stack" || outputs !== undefined) && !type.startsWith("pulumi:providers:"),
+    );
     return {
         resources: Object.fromEntries(resources.map((it) => [it.urn, textOf(it)])),
         pending: textOf(pending_operations),
