@@ -28,6 +28,6 @@ export function startGuard(request: RolloutRequest, open: OpenTransaction): { re
     const watched = [process.pid, process.ppid].map((pid) => ({ pid, startTime: processStartTime(pid) }));
     const order: GuardOrder = { request, open, watched };
     guard.stdin?.on("error", (error) => console.log(`warning: the guard did not take its order: ${error.message}`));
-    guard.stdin?.end(JSON.stringify(order));
+    guard.stdin?.end(`${JSON.stringify(order)}\n`);
     return { pid: guard.pid ?? 0, release: () => guard.unref() };
 }

@@ -1,8 +1,9 @@
 /**
  * The guard: a process that watches one transaction and ends it when its deployer dies.
  *
- * It is started with the transaction, reads its order from standard input, and goes when the transaction is closed.
+ * It is started with the transaction, reads its order, a line, from standard input, and goes when the transaction is closed.
  */
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectEngine } from "../engine/docker.ts";
 import { describeError } from "../release/errors.ts";
@@ -18,10 +19,13 @@ const askLedgerEvery = 8;
 
 const log = (message: string) => console.log(`${new Date().toISOString()} ${message}`);
 
+/** The order is one line. Its end is not waited for by the end of the input: a deployer that hangs would never come to that. */
 async function readOrder(): Promise<GuardOrder> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-    return JSON.parse(Buffer.concat(chunks).toString("utf8")) as GuardOrder;
+    for await (const line of createInterface({ input: process.stdin })) {
+        process.stdin.destroy();
+        return JSON.parse(line) as GuardOrder;
+    }
+    throw new Error("the deployer was gone before it had said what is to be guarded");
 }
 
 async function watch({ request, open, watched }: GuardOrder): Promise<void> {
