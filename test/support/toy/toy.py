@@ -58,6 +58,7 @@ class Store:
     def __init__(self):
         self.lock = threading.Lock()
         self.lines, self.jobs, self.done = [], 0, []
+        self.left = {}  # Jobs that are not done, oldest first: a long run has thousands that are.
         for line in read_lines("/data/events"):
             self.apply(json.loads(line))
 
@@ -66,8 +67,10 @@ class Store:
             self.lines.append(event["text"])
         elif event["what"] == "job":
             self.jobs += 1
+            self.left[self.jobs] = True
         elif event["what"] == "done":
             self.done.append(event["job"])
+            self.left.pop(event["job"], None)
 
     def record(self, event):
         append("/data/events", json.dumps(event))
@@ -82,11 +85,10 @@ class Store:
                 self.record({"what": "job"})
                 return 200, {"job": self.jobs}
             if path == "/take":
-                left = [job for job in range(1, self.jobs + 1) if job not in self.done]
-                return 200, {"job": left[0] if left else None}
+                return 200, {"job": next(iter(self.left), None)}
             if path == "/done":
                 # A question that its asker has given up waits at the edge during a hold, and arrives all the same.
-                if int(body) not in self.done:
+                if int(body) in self.left:
                     self.record({"what": "done", "job": int(body)})
                 return 200, {"ok": True}
             if path == "/state":
