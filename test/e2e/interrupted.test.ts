@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import Docker from "dockerode";
 import type { RecoverResult } from "../../automation/recover.ts";
 import type { ReleasesResult } from "../../automation/releases.ts";
 import { EngineDoor } from "../support/engine-door.ts";
@@ -91,6 +92,28 @@ const nameOf = async (service: string): Promise<string> => {
     if (name === undefined) throw new Error(`there is no container of ${service}`);
     return name;
 };
+
+/** Deploys what must fail, with an act of somebody else while the old store is stopped. */
+async function failingWhile(change: SmallVersion, act: () => Promise<unknown>): Promise<Told> {
+    await small.write(next({ ...change, storeFault: "exit-at-boot" }));
+    const held = door.hold(storeStarts);
+    const deploying = small.command(["deploy"]);
+    await held.reached;
+    await act();
+    held.release();
+    return await deploying;
+}
+
+/** The same container once more but for one variable, as somebody leaves it who edits by hand. */
+async function remakeByHand(name: string, variable: string): Promise<void> {
+    const docker = new Docker({ socketPath: path.join(small.folder, "engine.sock") });
+    const { Config, HostConfig, NetworkSettings } = await docker.getContainer(name).inspect();
+    const [key] = variable.split("=");
+    const Env = [...Config.Env.filter((line) => !line.startsWith(`${key}=`)), variable];
+    const EndpointsConfig = Object.fromEntries(Object.keys(NetworkSettings.Networks).map((network) => [network, {}]));
+    await docker.getContainer(name).remove();
+    await docker.createContainer({ ...Config, Env, HostConfig, NetworkingConfig: { EndpointsConfig }, name });
+}
 
 describe("everything that works on an update is killed in the middle of a hand-over [R94]", () => {
     test("and `deploy` of the same again ends all new", async () => {
@@ -216,14 +239,10 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
     test("F2 the container and the image of the previous release are gone", async () => {
         const old = await nameOf("store");
         const image = await small.project.docker(["inspect", "--format", "{{.Image}}", old]);
-        await small.write(next({ storeImage: "b", storeFault: "exit-at-boot" }));
-        const held = door.hold(storeStarts);
-        const deploying = small.command(["deploy"]);
-        await held.reached;
-        await small.project.docker(["rm", "--force", old]);
-        await small.project.docker(["rmi", "--force", image]);
-        held.release();
-        const failed = await deploying;
+        const failed = await failingWhile({ storeImage: "b" }, async () => {
+            await small.project.docker(["rm", "--force", old]);
+            await small.project.docker(["rmi", "--force", image]);
+        });
         expect(end(failed)).toEqual(ended(20, "rollback-failed"));
         expect(failed.failure?.message).toContain(`${old} is gone`);
 
@@ -256,6 +275,40 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         await small.write(wanted);
         expect(end(await small.command(["deploy"]))).toEqual(ended(0, "committed"));
         await expectStanding(wanted);
+    }, 240_000);
+
+    test("F2 its image's tag leads elsewhere by now: what is put back is the old image, and nobody is told to rely on it", async () => {
+        const before = standing;
+        const old = await nameOf("store");
+        const facts = ["inspect", "--format", "{{.Config.Image}} {{.Image}} {{.State.Running}}", old];
+        const [tag = "", image = ""] = (await small.project.docker(facts)).split(" ");
+        const other = await small.project.docker(["inspect", "--format", "{{.Image}}", await nameOf("web")]);
+        const failed = await failingWhile({ storeImage: "b" }, () => small.project.docker(["tag", other, tag]));
+        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expect(failed.failure).toMatchObject({ category: "image", service: "store" });
+        expect(failed.failure?.message).toContain(`its image ${tag} is another one now`);
+        expect(await small.project.docker(facts)).toBe(`${tag} ${image} true`);
+        expect(await small.setting("store")).toBe(before.store);
+        await small.project.docker(["tag", image, tag]);
+        expect(end(await small.command(["recover"]))).toEqual(ended(0, "agreed"));
+        await expectStanding(before);
+    }, 240_000);
+
+    test("F2 its container was made anew by hand with another environment, under the same name and labels", async () => {
+        const before = standing;
+        const old = await nameOf("store");
+        const failed = await failingWhile({ storeImage: "b" }, () => remakeByHand(old, "TOY_SETTING=by hand"));
+        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expect(failed.failure?.message).toContain("store runs, but it is not what was committed: container ");
+        expect(failed.failure?.message).toContain("with another TOY_SETTING in its environment");
+        expect(await small.setting("store")).toBe("by hand");
+        // The release that was committed is not what runs, so that its deploy is no matter of nothing to do.
+        await small.write(before);
+        const mended = await small.command(["deploy"]);
+        expect(end(mended)).toEqual(ended(0, "committed"));
+        expect(mended.notes.join("\n")).toContain(`${old} is another container than the one that was committed`);
+        await small.project.docker(["rm", old]);
+        await expectStanding(before);
     }, 240_000);
 
     test("killed, and what ran before is gone: `recover` says so, and `deploy` goes on from what runs [R94]", async () => {
