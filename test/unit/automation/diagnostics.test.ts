@@ -75,7 +75,8 @@ describe("a message", () => {
     });
 
     test("of what a provider refuses in its check is the refusal alone", () => {
-        const refused = "pulumi-nodejs:dynamic:Resource resource 'credentials' has a problem: no [settings]\n  Next: yes";
+        const refused =
+            "pulumi-nodejs:dynamic:Resource resource 'credentials' has a problem: no [settings]\n  Next: yes";
         expect(cleanMessage(`error: ${refused}`)).toBe("no [settings]\n  Next: yes");
     });
 
