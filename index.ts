@@ -28,7 +28,7 @@ const decided = await decideRelease({
     engineHost,
 });
 for (const note of decided.notes) pulumi.log.warn(note);
-const { release, text, settings, buildTokens, abandoned, renewals } = decided;
+const { release, text, settings, buildTokens, isItsEngine, abandoned, renewals } = decided;
 const { project } = release;
 const at = engineHost === undefined ? {} : { engineHost };
 
@@ -38,13 +38,13 @@ const credentials = new Credentials(
         sources: { ...release.secretSources },
         versions: { ...release.secretVersions },
         given: pulumi.secret({ ...settings.secrets }),
-        ledger: { project, image: release.edge.image.reference, ...at },
+        ...(isItsEngine ? { ledger: { project, image: release.edge.image.reference, ...at } } : {}),
     },
     { provider: host },
 );
 const secrets = credentials.values;
 
-// After the credentials, which refuse to be made for a stack that another Pulumi state has deployed.
+// After the credentials, which refuse, in a plan too, a stack that another Pulumi state has deployed.
 const owner = { project, stack };
 const networks = new StackNetworks("networks", { networks: release.networks, owner }, { dependsOn: [credentials] });
 const volumes = new DataVolumes("volumes", { volumes: release.volumes, owner });

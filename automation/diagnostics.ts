@@ -58,7 +58,13 @@ export function cleanMessage(message: string): string {
         .split("\n")
         .filter((line) => !/^\s+at (async )?(.+ \(.+\)|.+:\d+:\d+\)?|<anonymous>)( \{)?$/.test(line))
         .filter((line) => !/^\s*(error: )?Running program .* failed with an unhandled exception:\s*$/.test(line))
-        .map((line) => line.replace(/^(error|Error|Uncaught): +/, "").replace(/^(Error \[)?PlumblineError\]?: /, ""));
+        .map((line) =>
+            line
+                .replace(/^(error|Error|Uncaught): +/, "")
+                .replace(/^(Error \[)?PlumblineError\]?: /, "")
+                // Before what a provider refuses of a resource's inputs; the diagnostic names the resource anyway.
+                .replace(/^pulumi-nodejs:dynamic:Resource resource '[^']+' has a problem: /, ""),
+        );
     return foldFields(lines.join("\n"))
         .replace(/\n{3,}/g, "\n\n")
         .trim();

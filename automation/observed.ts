@@ -7,6 +7,7 @@ import type { Recorded, RecordedService } from "./recorded.ts";
 /** One container of a service as the engine sees it. */
 export interface ObservedContainer {
     readonly service: string;
+    readonly id: string;
     readonly name: string;
     readonly revision: string;
     readonly imageId: string;
@@ -36,6 +37,7 @@ export async function observe(engine: Engine, project: string): Promise<Observed
         .filter((fact) => fact.labels["plumbline.service"] !== undefined)
         .map((fact) => ({
             service: fact.labels["plumbline.service"] ?? "",
+            id: fact.id,
             name: fact.name,
             revision: fact.labels["plumbline.revision"] ?? "",
             imageId: fact.imageId,
@@ -73,6 +75,9 @@ function judgeService(service: RecordedService, observed: readonly ObservedConta
     if (active && active.health !== "healthy" && active.health !== "none") deviations.push(`is ${active.health}`);
     if (active && service.imageId !== "" && active.imageId !== service.imageId) {
         deviations.push(`runs image ${active.imageId}, recorded is ${service.imageId}`);
+    }
+    if (active && active.id !== (service.containerId ?? active.id)) {
+        deviations.push(`${active.name} is another container than the one that was committed`);
     }
     for (const other of running) {
         if (other !== active) deviations.push(`${other.name} runs too, in revision ${other.revision}`);

@@ -18,7 +18,10 @@ export interface Recorded {
     readonly services: readonly RecordedService[];
 }
 
-export type RecordedService = Pick<ServiceOutcome, "name" | "kind" | "revision" | "imageId" | "addresses">;
+export interface RecordedService extends Pick<ServiceOutcome, "name" | "kind" | "revision" | "imageId" | "addresses"> {
+    /** Of the container that was committed; absent where no ledger tells. */
+    readonly containerId?: string | undefined;
+}
 
 /** The rollout's outcome in a stack's outputs; null where there is none yet. */
 export function summaryOf(outputs: OutputMap): RolloutOutcome | null {
@@ -43,7 +46,14 @@ export async function recordOf(
 ): Promise<Recorded | null> {
     const summary = summaryOf(outputs);
     const last = await ledger.lastCommit();
-    if (last === undefined || last.transaction === summary?.transaction) return summary;
+    if (last === undefined) return summary;
+    const containerId = (service: string) => last.containers[service]?.id;
+    if (summary !== null && last.transaction === summary.transaction) {
+        return {
+            ...summary,
+            services: summary.services.map((service) => ({ ...service, containerId: containerId(service.name) })),
+        };
+    }
     const release = await ledger.release(last.release);
     if (release === undefined) return summary;
     return {
@@ -55,6 +65,7 @@ export async function recordOf(
             kind: service.kind,
             revision: service.revision,
             imageId: last.images[service.name] ?? "",
+            containerId: containerId(service.name),
             addresses: publishedAddresses(service),
         })),
     };

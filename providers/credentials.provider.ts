@@ -1,4 +1,5 @@
 /** What the `Credentials` resource does: decides which secrets are generated, kept, or given. */
+import type { PlumblineError } from "../release/errors.ts";
 import { canonicalJson } from "../release/revision.ts";
 import type { SecretSource } from "../release/types.ts";
 import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
@@ -26,14 +27,18 @@ type Olds = Omit<Outputs, "known"> & Partial<Pick<Outputs, "known">>;
 const versionsKept = 10;
 
 export const provider: DynamicProvider<Inputs, Outputs> = {
-    async check(_olds, news) {
-        return { inputs: news };
+    async check(olds, news) {
+        const isNew = olds.sources === undefined;
+        const foreign = isNew ? await foreignTo(news) : undefined;
+        // Not thrown: a preview, too, shows the reason of a failure without the stack of this process.
+        return foreign === undefined
+            ? { inputs: news }
+            : { inputs: news, failures: [{ property: "", reason: foreign.format() }] };
     },
     async diff(_id, olds, news) {
         return { changes: fingerprint(olds) !== fingerprint(news), deleteBeforeReplace: false };
     },
     async create(inputs) {
-        await inWords(() => refuseForeign(inputs));
         return { id: "credentials", outs: await outputsOf(inputs, {}) };
     },
     async update(_id, olds, news) {
@@ -48,11 +53,11 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
 // Loaded when there is something to do: a plan without changes only asks for differences.
 
 /**
- * Pulumi creates what its state does not have: secrets that are created anew while a release runs with other ones are
- * those of a second state of the same stack.
+ * Pulumi creates what its state does not have: secrets that would be created anew while a release runs with other ones are
+ * those of a second state of the same stack. So a plan already refuses what an update would.
  */
-async function refuseForeign({ ledger: place }: Inputs): Promise<void> {
-    if (place === undefined) return;
+async function foreignTo({ ledger: place }: Inputs): Promise<PlumblineError | undefined> {
+    if (place === undefined) return undefined;
     const [{ connectEngine }, { Ledger }, { foreignState }] = await Promise.all([
         import("../engine/docker.ts"),
         import("../rollout/ledger.ts"),
@@ -60,8 +65,7 @@ async function refuseForeign({ ledger: place }: Inputs): Promise<void> {
     ]);
     const engine = connectEngine(place.engineHost);
     const ledger = new Ledger(engine, place.project, place.image);
-    const foreign = await foreignState(place.project, await ledger.lastCommit(), new Set(), engine);
-    if (foreign !== undefined) throw foreign;
+    return await inWords(async () => foreignState(place.project, await ledger.lastCommit(), new Set(), engine));
 }
 
 /** What a state remembers of its secrets. */

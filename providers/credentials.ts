@@ -10,8 +10,11 @@ export interface CredentialsArgs {
     readonly given: pulumi.Input<Record<string, string>>;
     /** The version of each secret in the release; a value that was used under it before is used again. */
     readonly versions: pulumi.Input<Record<string, string>>;
-    /** Where the stack's ledger is: where a release runs that this state does not know, no secrets are made. */
-    readonly ledger: pulumi.Input<{ project: string; image: string; engineHost?: string }>;
+    /**
+     * Where the stack's ledger is: where a release runs that this state does not know, a plan and an update are refused.
+     * @default nobody is asked
+     */
+    readonly ledger?: pulumi.Input<{ project: string; image: string; engineHost?: string }>;
 }
 
 /** Generates what the stack does not give, keeps it over updates, and stores it encrypted in the state. */

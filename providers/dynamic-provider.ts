@@ -13,7 +13,8 @@ export interface CheckFailure {
 
 /** All six methods, always: without `diff` every change of text is an update, without `update` outputs are lost. */
 export interface DynamicProvider<Inputs, Outputs> {
-    check(olds: Inputs, news: Inputs): Promise<{ inputs: Inputs; failures?: CheckFailure[] }>;
+    /** @param olds empty where Pulumi's state does not have the resource */
+    check(olds: Partial<Inputs>, news: Inputs): Promise<{ inputs: Inputs; failures?: CheckFailure[] }>;
     diff(id: string, olds: Outputs, news: Inputs): Promise<DiffResult>;
     create(inputs: Inputs): Promise<{ id: string; outs: Outputs }>;
     update(id: string, olds: Outputs, news: Inputs): Promise<{ outs: Outputs }>;

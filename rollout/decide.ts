@@ -28,6 +28,8 @@ export interface Decision extends Pick<Choice, "release" | "text" | "abandoned" 
     readonly settings: Settings;
     /** For each built image what makes its build run; undefined where no engine could be asked. */
     readonly buildTokens: Readonly<Record<string, string>> | undefined;
+    /** False where no engine could be asked, and in a plan from nothing: then nothing that runs is the stack's. */
+    readonly isItsEngine: boolean;
     /** What a person must know about it, in the order in which it was found. */
     readonly notes: readonly string[];
 }
@@ -60,6 +62,7 @@ export async function decideRelease(run: ProgramRun): Promise<Decision> {
         renewals,
         settings,
         buildTokens: checked.buildTokens,
+        isItsEngine: checked.isItsEngine,
         notes: [...loaded.notes, ...choice.notes, ...checked.notes],
     };
 }

@@ -2,10 +2,12 @@
  * Putting a release back, whatever state the engine is in: the way after a kill, after a crash of the engine, and the last
  * look of every undo. It asks the engine and the edge at each turn, so it may be interrupted and begun again.
  */
+import type { ContainerFacts } from "../engine/docker.ts";
 import { activeContainer } from "../engine/edge/slots.ts";
 import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
-import type { ServiceRelease } from "../release/types.ts";
+import { substituteDeep } from "../release/secrets.ts";
+import type { DeclaredContainer, ServiceRelease } from "../release/types.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import type { Placement } from "./ledger.ts";
 import { awaitReady } from "./readiness.ts";
@@ -189,21 +191,39 @@ async function runningOthers(context: RolloutContext, service: string, own: stri
     );
 }
 
-/** The image is the one that was committed, and the definition the one that the release names (R95). */
+/** The very containers that were committed run, with the definition that the release names and the image of the commit (R95). */
 async function assertIdentity(context: RolloutContext, placement: Placement): Promise<void> {
-    for (const { name, revision } of context.release.services) {
-        const facts = await context.engine.inspect(containerOf(context, name).name);
-        const committed = placement.images[name];
-        const wrong =
-            facts?.labels["plumbline.revision"] !== revision
-                ? `revision ${facts?.labels["plumbline.revision"] ?? "none"} instead of ${revision}`
-                : committed !== undefined && facts.imageId !== committed
-                  ? `image ${facts.imageId} instead of ${committed}`
-                  : undefined;
+    const services = context.release.services.map(
+        (service) => [service.name, containerOf(context, service.name)] as const,
+    );
+    for (const [name, container] of [...services, ["edge", context.edgeContainer] as const]) {
+        const facts = await context.engine.inspect(container.name);
+        const wrong = differenceOf(context, name, placement.images[name], container, facts);
         if (wrong === undefined) continue;
         throw new PlumblineError("rollback", `${name} runs, but it is not what was committed: ${wrong}`, {
             service: name,
             remedy: `find out who replaced ${name}; then deploy again`,
         });
     }
+}
+
+/** In what a container differs from the committed one, if in anything. */
+function differenceOf(
+    { release, secrets }: RolloutContext,
+    name: string,
+    image: string | undefined,
+    committed: DeclaredContainer,
+    facts: ContainerFacts | undefined,
+): string | undefined {
+    const service = release.services.find((candidate) => candidate.name === name);
+    const { revision } = service ?? release.edge;
+    const seen = facts?.labels["plumbline.revision"];
+    if (facts === undefined || seen !== revision) return `revision ${seen ?? "none"} instead of ${revision}`;
+    if (image !== undefined && facts.imageId !== image) return `image ${facts.imageId} instead of ${image}`;
+    // Environment, mounts and limits are fixed when a container is made: the same id has the same ones.
+    if (facts.id === committed.id) return undefined;
+    const wanted = Object.entries(substituteDeep(service?.spec.environment ?? {}, secrets));
+    const others = wanted.flatMap(([key, value]) => (facts.environment[key] === value ? [] : [key]));
+    const environment = others.length === 0 ? "" : `, with another ${others.join(", ")} in its environment`;
+    return `container ${facts.id.slice(0, 12)} has the name of ${committed.id.slice(0, 12)}${environment}`;
 }

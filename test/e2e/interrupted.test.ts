@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import Docker from "dockerode";
 import type { RecoverResult } from "../../automation/recover.ts";
 import type { ReleasesResult } from "../../automation/releases.ts";
 import { EngineDoor } from "../support/engine-door.ts";
@@ -66,11 +67,9 @@ async function killedAt(
 /** The door sees a moment later than this test that a killed process has hung up. */
 const goneAsker = () => sleep(300);
 
-/** Everything that must be true of a stack that nothing is happening to. */
-async function expectStanding(version: SmallVersion): Promise<void> {
+/** What runs is this version and nothing else, and nobody holds anything. */
+async function expectServing(version: SmallVersion): Promise<void> {
     standing = version;
-    // A guard goes a moment after its transaction.
-    await small.untilQuiet();
     const services = (await small.names()).map((name) => name.replace(/-[0-9a-f]{8}-[0-9a-f]+$/, ""));
     expect(services).toEqual(["edge", `${small.name}-ledger`, "store", "web"]);
     // Through the edge: nothing is held.
@@ -80,10 +79,17 @@ async function expectStanding(version: SmallVersion): Promise<void> {
     ]);
     expect(await filesBelow(path.join(small.folder, ".plumbline/state/.pulumi/locks"))).toEqual([]);
     expect(await small.pendingOperations()).toEqual([]);
+    // A guard goes a moment after its transaction.
+    await small.untilQuiet();
+}
+
+/** Everything that must be true of a stack that nothing is happening to: its plan is empty too. */
+async function expectStanding(version: SmallVersion): Promise<void> {
     await small.write(version);
     const plan = ["preview", "--refresh", "--expect-no-changes", "--stack", smallStack];
     const planned = await small.project.pulumi(plan);
     expect([planned.code, planned.output]).toEqual([0, expect.any(String)]);
+    await expectServing(version);
 }
 
 const nameOf = async (service: string): Promise<string> => {
@@ -91,6 +97,28 @@ const nameOf = async (service: string): Promise<string> => {
     if (name === undefined) throw new Error(`there is no container of ${service}`);
     return name;
 };
+
+/** Deploys what must fail, with an act of somebody else while the old store is stopped. */
+async function failingWhile(change: SmallVersion, act: () => Promise<unknown>): Promise<Told> {
+    await small.write(next({ ...change, storeFault: "exit-at-boot" }));
+    const held = door.hold(storeStarts);
+    const deploying = small.command(["deploy"]);
+    await held.reached;
+    await act();
+    held.release();
+    return await deploying;
+}
+
+/** The same container once more but for one variable, as somebody leaves it who edits by hand. */
+async function remakeByHand(name: string, variable: string): Promise<void> {
+    const docker = new Docker({ socketPath: path.join(small.folder, "engine.sock") });
+    const { Config, HostConfig, NetworkSettings } = await docker.getContainer(name).inspect();
+    const [key] = variable.split("=");
+    const Env = [...Config.Env.filter((line) => !line.startsWith(`${key}=`)), variable];
+    const EndpointsConfig = Object.fromEntries(Object.keys(NetworkSettings.Networks).map((network) => [network, {}]));
+    await docker.getContainer(name).remove();
+    await docker.createContainer({ ...Config, Env, HostConfig, NetworkingConfig: { EndpointsConfig }, name });
+}
 
 describe("everything that works on an update is killed in the middle of a hand-over [R94]", () => {
     test("and `deploy` of the same again ends all new", async () => {
@@ -122,14 +150,14 @@ describe("everything that works on an update is killed in the middle of a hand-o
         const words = Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
         await small.project.docker(["create", "--name", `${small.name}-transaction-2`, ...words, facts.Config.Image]);
 
-        for (const command of ["recover", "deploy"]) {
-            const refused = await small.command([command]);
-            expect(end(refused)).toEqual(ended(30, "refused"));
-            expect(refused.failure?.message).toContain("@elsewhere (process ");
-            expect(refused.failure?.remedy).toContain("npm run recover -- --yes");
-        }
-        const clone = await small.clone();
+        const refusals = ["recover", "deploy"].map((command) => small.command([command]));
+        const [clone, ...refused] = await Promise.all([small.clone(), ...refusals]);
         try {
+            for (const told of refused) {
+                expect(end(told)).toEqual(ended(30, "refused"));
+                expect(told.failure?.message).toContain("@elsewhere (process ");
+                expect(told.failure?.remedy).toContain("npm run recover -- --yes");
+            }
             const stranger = await clone.command(["recover", "--yes"]);
             expect(end(stranger)).toEqual(ended(30, "refused"));
             expect(stranger.failure?.message).toContain("are not in this Pulumi state: TOKEN");
@@ -216,14 +244,10 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
     test("F2 the container and the image of the previous release are gone", async () => {
         const old = await nameOf("store");
         const image = await small.project.docker(["inspect", "--format", "{{.Image}}", old]);
-        await small.write(next({ storeImage: "b", storeFault: "exit-at-boot" }));
-        const held = door.hold(storeStarts);
-        const deploying = small.command(["deploy"]);
-        await held.reached;
-        await small.project.docker(["rm", "--force", old]);
-        await small.project.docker(["rmi", "--force", image]);
-        held.release();
-        const failed = await deploying;
+        const failed = await failingWhile({ storeImage: "b" }, async () => {
+            await small.project.docker(["rm", "--force", old]);
+            await small.project.docker(["rmi", "--force", image]);
+        });
         expect(end(failed)).toEqual(ended(20, "rollback-failed"));
         expect(failed.failure?.message).toContain(`${old} is gone`);
 
@@ -235,7 +259,7 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         const refused = await small.command(["rollback", commits[0]?.release ?? ""]);
         expect(end(refused)).toEqual(ended(30, "refused"));
         expect(refused.failure?.message).toMatch(/cannot be put back: its image \S+ is gone/);
-        await expectStanding(wanted);
+        await expectServing(wanted);
     }, 240_000);
 
     test("F2 the ledger's entry of the previous release is damaged", async () => {
@@ -252,10 +276,43 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         await small.project.docker(["cp", file, entry]);
         expect(end(failed)).toEqual(ended(20, "rollback-failed"));
         expect(failed.failure?.message).toContain(`is damaged: release-${commits[0]?.release}.json`);
-        const wanted = { ...standing, web: "after the damage" };
-        await small.write(wanted);
-        expect(end(await small.command(["deploy"]))).toEqual(ended(0, "committed"));
-        await expectStanding(wanted);
+        // Once the entry can be read, what the failed update has declared is cleared away.
+        expect(end(await small.command(["recover"]))).toEqual(ended(0, "agreed"));
+        await expectServing(standing);
+    }, 240_000);
+
+    test("F2 its image's tag leads elsewhere by now: what is put back is the old image, and nobody is told to rely on it", async () => {
+        const before = standing;
+        const old = await nameOf("store");
+        const facts = ["inspect", "--format", "{{.Config.Image}} {{.Image}} {{.State.Running}}", old];
+        const [tag = "", image = ""] = (await small.project.docker(facts)).split(" ");
+        const other = await small.project.docker(["inspect", "--format", "{{.Image}}", await nameOf("web")]);
+        const failed = await failingWhile({ storeImage: "b" }, () => small.project.docker(["tag", other, tag]));
+        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expect(failed.failure).toMatchObject({ category: "image", service: "store" });
+        expect(failed.failure?.message).toContain(`its image ${tag} is another one now`);
+        expect(await small.project.docker(facts)).toBe(`${tag} ${image} true`);
+        expect(await small.setting("store")).toBe(before.store ?? "first");
+        await small.project.docker(["tag", image, tag]);
+        expect(end(await small.command(["recover"]))).toEqual(ended(0, "agreed"));
+        await expectServing(before);
+    }, 240_000);
+
+    test("F2 its container was made anew by hand with another environment, under the same name and labels", async () => {
+        const before = standing;
+        const old = await nameOf("store");
+        const failed = await failingWhile({ storeImage: "b" }, () => remakeByHand(old, "TOY_SETTING=by hand"));
+        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expect(failed.failure?.message).toContain("store runs, but it is not what was committed: container ");
+        expect(failed.failure?.message).toContain("with another TOY_SETTING in its environment");
+        expect(await small.setting("store")).toBe("by hand");
+        // The release that was committed is not what runs, so that its deploy is no matter of nothing to do.
+        await small.write(before);
+        const mended = await small.command(["deploy"]);
+        expect(end(mended)).toEqual(ended(0, "committed"));
+        expect(mended.notes.join("\n")).toContain(`${old} is another container than the one that was committed`);
+        await small.project.docker(["rm", old]);
+        await expectServing(before);
     }, 240_000);
 
     test("killed, and what ran before is gone: `recover` says so, and `deploy` goes on from what runs [R94]", async () => {
@@ -269,7 +326,7 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         const deployed = await small.command(["deploy"]);
         expect(end(deployed)).toEqual(ended(0, "committed"));
         expect(deployed.notes.join("\n")).toContain("What ran before cannot be put back");
-        await expectStanding(wanted);
+        await expectServing(wanted);
     }, 240_000);
 
     test("a guard whose undo has failed leaves the transaction to `recover`, which ends it [R94]", async () => {

@@ -82,7 +82,7 @@ describe("two deployers at once", () => {
         expect([d.release, d.services]).toEqual([c.release, c.services]);
     }, 120_000);
 
-    test("a Pulumi state that does not know what runs is refused, by every door, and nothing changes [R94]", async () => {
+    test("a Pulumi state that does not know what runs is refused, by every door, plans too, and nothing changes [R94]", async () => {
         const before = await ours.names();
         const deployed = await theirs.command(["deploy"]);
         expect(end(deployed)).toEqual(ended(30, "refused"));
@@ -90,6 +90,13 @@ describe("two deployers at once", () => {
         const plain = await up(theirs);
         expect(plain.code).not.toBe(0);
         expect(plain.output).toContain(deployed.failure?.message);
+        const plan = ["preview", "--stack", smallStack];
+        const [planned, plainlyPlanned] = await Promise.all([theirs.command(plan), theirs.project.pulumi(plan)]);
+        expect(end(planned)).toEqual(ended(30, "refused"));
+        expect(planned.failure).toMatchObject({ category: "settings", remedy: deployed.failure?.remedy });
+        expect(planned.failure?.message).toContain(deployed.failure?.message);
+        expect(plainlyPlanned.code).not.toBe(0);
+        expect(plainlyPlanned.output).toContain(deployed.failure?.message);
         for (const command of [
             ["rollback", "--stack", smallStack],
             ["destroy", "--volumes", "--yes"],

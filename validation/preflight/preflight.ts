@@ -49,6 +49,8 @@ export interface Preflight {
     /** Tokens of the builds, see `engine/build-tokens.ts`; undefined where no engine could be asked. */
     readonly buildTokens: Readonly<Record<string, string>> | undefined;
     readonly findings: readonly PreflightFinding[];
+    /** The engine that was looked at is the one that will run it: neither out of reach, nor that of a plan from nothing. */
+    readonly isItsEngine: boolean;
 }
 
 /**
@@ -63,7 +65,7 @@ export async function preflight(release: Release, options: PreflightOptions): Pr
     const moved = movedPortNotes(release.movedPorts ?? []);
     if (!look.reached) {
         if (!isPreview) throw look.error;
-        return { notes: [withoutEngine(look.error)], buildTokens: undefined, findings: [] };
+        return { notes: [withoutEngine(look.error)], buildTokens: undefined, findings: [], isItsEngine: false };
     }
     const held = await heldImages(options.engine, release);
     const findings = await judge(release, options, look, held);
@@ -75,6 +77,7 @@ export async function preflight(release: Release, options: PreflightOptions): Pr
         notes: [...moved, ...told.map(noteOf)],
         buildTokens: await imageBuildTokens({ image: async (it) => held.get(it) }, builtImages(release)),
         findings,
+        isItsEngine: !isElsewhere,
     };
 }
 

@@ -20,7 +20,8 @@ beforeEach(async () => {
 afterEach(() => stage.clear());
 
 test("a machine with nothing in the way passes, and every check has said so [R10] [R11] [R12]", async () => {
-    const { findings, notes, buildTokens } = await stage.judge();
+    const { findings, notes, buildTokens, isItsEngine } = await stage.judge();
+    expect(isItsEngine).toBe(true);
     expect(findings.filter(({ result }) => result !== "pass")).toEqual([]);
     expect([...new Set(findings.map(({ check }) => check))].sort()).toEqual(
         ["disk", "engine", "images", "memory", "networks", "ports", "project", "volumes"].sort(),
@@ -140,7 +141,8 @@ describe("the machine [R10]", () => {
         expect(text).toMatch(/^3 things stand against this deploy:\n/);
         for (const part of ["needs the port", "the network", "on the disk"]) expect(text).toContain(part);
         const env = { PLUMBLINE_FROM_NOTHING: "1" };
-        const { notes } = await stage.judge({ settings, env, isPreview: true });
+        const { notes, isItsEngine } = await stage.judge({ settings, env, isPreview: true });
+        expect(isItsEngine).toBe(false);
         expect(notes.filter((note) => note.startsWith("would be refused: "))).toHaveLength(3);
         // An update has no such way round.
         expect(await stage.refusal({ settings, env })).toContain("3 things");
@@ -231,8 +233,8 @@ describe("images that the engine lacks [R11] [R21]", () => {
 describe("an engine that cannot be asked [R10]", () => {
     test("is told by a preview in one note, and refuses an update with the same words", async () => {
         const engineHost = "unix:///tmp/no-engine-of-preflight.sock";
-        const { notes, buildTokens } = await stage.judge({ engineHost, isPreview: true });
-        expect([notes.length, buildTokens]).toEqual([1, undefined]);
+        const { notes, buildTokens, isItsEngine } = await stage.judge({ engineHost, isPreview: true });
+        expect([notes.length, buildTokens, isItsEngine]).toEqual([1, undefined, false]);
         expect(notes[0]).toContain(`The Docker engine at ${engineHost} does not answer`);
         expect(notes[0]).toContain("The plan is made without it");
         expect(await stage.refusal({ engineHost })).toContain(`The Docker engine at ${engineHost} does not answer`);

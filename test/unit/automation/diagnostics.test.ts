@@ -74,6 +74,12 @@ describe("a message", () => {
         expect(ownFailure("anything else [nonsense]\n  Next: nothing")).toBeNull();
     });
 
+    test("of what a provider refuses in its check is the refusal alone", () => {
+        const refused =
+            "pulumi-nodejs:dynamic:Resource resource 'credentials' has a problem: no [settings]\n  Next: yes";
+        expect(cleanMessage(`error: ${refused}`)).toBe("no [settings]\n  Next: yes");
+    });
+
     test("keeps lines that only look a little like frames", () => {
         expect(cleanMessage("log: started at 12:00\nlook at this")).toBe("log: started at 12:00\nlook at this");
     });

@@ -5,6 +5,7 @@ import { outcome } from "../report/outcome.ts";
 
 const api: ObservedContainer = {
     service: "api",
+    id: "aaaa",
     name: "api-3f9c1a2b-1234567",
     revision: "3f9c1a2b",
     imageId: "sha256:aaaaaaaaaaaaaaaa",
@@ -34,6 +35,14 @@ describe("the status", () => {
         ["runs another revision", { revision: "ffffffff" }, "api: revision 3f9c1a2b does not run"],
     ])("deviates when the service %s", (_name, change, expected) => {
         expect(deviations({ ...api, ...change }, edge)).toContain(expected);
+    });
+
+    test("deviates when a container was made anew by hand under the same name [R95]", () => {
+        const services = outcome.services.map((service) => ({ ...service, containerId: "aaaa" }));
+        const told = (id: string) =>
+            judgeStatus({ services }, [{ ...api, id }, edge]).flatMap((service) => service.deviations);
+        expect(told("aaaa")).toEqual([]);
+        expect(told("bbbb")).toEqual(["api-3f9c1a2b-1234567 is another container than the one that was committed"]);
     });
 
     test("deviates when a second container of a service runs, not when one is kept stopped", () => {

@@ -132,6 +132,12 @@ describe("credentials", () => {
         expect(await provider.delete("credentials", olds)).toBeUndefined();
     });
 
+    test("that the state has are planned without a question to the engine", async () => {
+        const ledger = { project: "sample", image: "none", engineHost: "unix:///no-engine-of-credentials.sock" };
+        const news = { ...inputsOf(), ledger };
+        expect(await provider.check(inputsOf(), news)).toEqual({ inputs: news });
+    });
+
     test("are clean JSON, since an undefined member fails after the act", async () => {
         const outs = await created();
         expect(JSON.parse(JSON.stringify(outs))).toEqual(outs);
