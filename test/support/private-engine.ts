@@ -46,7 +46,7 @@ export class PrivateEngine {
         try {
             await exec("ip", ["netns", "add", name]);
             await exec("ip", ["-n", name, "link", "set", "lo", "up"]);
-            const hold = [`--net=/run/netns/${name}`, "unshare", "--mount", "sleep", "3600"];
+            const hold = [`--net=/run/netns/${name}`, "unshare", "--mount", "sleep", "12h"];
             engine.#holder = spawn("nsenter", hold, { stdio: "ignore", detached: true });
             const mounts = () => readlinkSync(`/proc/${engine.#holder?.pid}/ns/mnt`);
             while (mounts() === readlinkSync("/proc/self/ns/mnt")) await sleep(20);

@@ -82,6 +82,9 @@ export async function deviationsFrom(toy: Toy, wanted: RolloutRequest): Promise<
     const wrong: string[] = [];
     const slots = await toy.edge(wanted).readSlots();
     const all = await toy.engine.list(toy.labels);
+    const declared = new Set([wanted.edge.name, ...Object.values(wanted.containers).map(({ name }) => name)]);
+    for (const { name, state } of all)
+        if (!declared.has(name) && state !== "exited" && state !== "created") wrong.push(`stray: ${name} (${state})`);
     for (const service of toyServices) {
         const container = wanted.containers[service]?.name;
         const { revision, image } = wanted.release.services.find(({ name }) => name === service) ?? {};
