@@ -6,6 +6,8 @@ export const isAskedFor = process.argv.some((word) => word.includes("test/faults
 /** One run is like another unless `PLUMBLINE_SEED` is given: what fails can be repeated. */
 export const seed = Number(process.env.PLUMBLINE_SEED ?? 20261124);
 
+/** Where a run over every boundary begins, as `PLUMBLINE_FROM` sets it: one that was cut off can be continued. */
+export const firstBoundary = Number(process.env.PLUMBLINE_FROM ?? 1);
 /** More than any rollout of the toy has: the rollout itself says where it ends. */
 export const mostBoundaries = 70;
 /** About the boundaries of an update, and of one that is undone: what a sample draws from. */

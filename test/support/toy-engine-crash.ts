@@ -5,7 +5,7 @@
  * goes on after a case that failed, with a new toy, and ends with 0 when there was none.
  */
 import { createInterface } from "node:readline/promises";
-import { chance, mostBoundaries, pick, usualBoundaries, ways } from "./fault-plan.ts";
+import { chance, firstBoundary, mostBoundaries, pick, usualBoundaries, ways } from "./fault-plan.ts";
 import { Toy } from "./toy.ts";
 import { describeMoment, KillBed, type KillCase } from "./toy-kills.ts";
 
@@ -50,7 +50,7 @@ async function tryCase(way: KillCase["way"], moment: KillCase["moment"]): Promis
 }
 
 async function everyBoundary(way: KillCase["way"]): Promise<void> {
-    let boundary = 1;
+    let boundary = firstBoundary;
     while (boundary < mostBoundaries && (await tryCase(way, { boundary }))) boundary += 1;
 }
 

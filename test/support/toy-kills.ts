@@ -60,7 +60,7 @@ export class KillBed {
     ): Promise<boolean> {
         const boundary = "boundary" in moment ? moment.boundary : undefined;
         const about = `engine killed at ${describeMoment(moment)} on the way ${way}`;
-        return this.#case(about, way, boundary, async (run, old, next) => {
+        const crashed = async (run: ToyRun, old: RolloutRequest, next: RolloutRequest) => {
             const reached = "boundary" in moment ? await run.frozen() : await run.runsStillAfter(moment.afterMs);
             if (reached) await crash(() => run.thaw());
             const settled = await withinMs(60_000, "after the return of the engine", async () => {
@@ -68,7 +68,8 @@ export class KillBed {
                 return expectSettled(this.toy, old, next);
             });
             return { reached, settled };
-        });
+        };
+        return this.#case(about, way, boundary, crashed, 5_000);
     }
 
     async #case(
@@ -80,11 +81,12 @@ export class KillBed {
             old: RolloutRequest,
             next: RolloutRequest,
         ) => Promise<{ readonly reached: boolean; readonly settled: string }>,
+        answerMs?: number,
     ): Promise<boolean> {
         const { toy } = this;
         const old = this.#serving;
         const next = await toy.declare(this.#nextVersion(way));
-        const writer = new Writer(toy);
+        const writer = new Writer(toy, answerMs);
         const run = toy.run(next, { freezeAt });
         try {
             const { reached, settled } = await act(run, old, next);
