@@ -51,6 +51,8 @@ export class KillBed {
     /**
      * The same with a crash of the engine at that moment; everything must be as it should be a minute after its return.
      *
+     * @throws Error caused by OverBefore when the rollout closed its transaction while the crash was on its way: what the
+     * engine then does not bring up again is no part of an update
      * @param crash ends the engine without any warning, calls `thaw` while it is away, and starts it again after a moment
      */
     async runEngineCrash(
@@ -63,6 +65,7 @@ export class KillBed {
         const crashed = async (run: ToyRun, old: RolloutRequest, next: RolloutRequest) => {
             const reached = "boundary" in moment ? await run.frozen() : await run.runsStillAfter(moment.afterMs);
             if (reached) await crash(() => run.thaw());
+            if (reached && run.isOver && (await this.toy.ledger.current()) === undefined) throw new OverBefore();
             const settled = await withinMs(60_000, "after the return of the engine", async () => {
                 await run.ended();
                 return expectSettled(this.toy, old, next);
@@ -171,6 +174,8 @@ export class KillBed {
         }
     }
 }
+
+export class OverBefore extends Error {}
 
 async function withinMs<T>(ms: number, since: string, act: () => Promise<T>): Promise<T> {
     const ended = new AbortController();
