@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { UpResult } from "@pulumi/pulumi/automation/index.js";
+import { describeError } from "../release/errors.ts";
 import { callerVariable } from "../rollout/caller.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
@@ -75,7 +76,10 @@ export async function transact(
         const { committed, last } = await verdictOf(place, transaction);
         if (committed) return await forward(context, place, attempt, transaction);
         const record = await readOutcome(context, transaction);
-        if (ended?.outcome === "rollback-failed" || record === undefined || record.outcome === "rollback-failed") {
+        // Where the disk was full there is no record here: then the ledger tells whether all was put back.
+        const isPutBack =
+            record === undefined ? await place.ledger.wasPutBack(transaction) : record.outcome !== "rollback-failed";
+        if (ended?.outcome === "rollback-failed" || !isPutBack) {
             return failedEnding(context, attempt, record, ended?.error ?? null);
         }
         return await backward(context, place, attempt, record, last);
@@ -165,7 +169,7 @@ async function forward(
         tellDisagreement(context, await agree(context, place));
     }
     const summary = (attempt.result === undefined ? null : summaryOf(attempt.result.outputs)) ?? recorded;
-    if (recorded !== null && attempt.result === undefined) await writeDeploymentReport(context.projectDir, recorded);
+    if (recorded !== null && attempt.result === undefined) await writeReport(context, recorded);
     return {
         outcome: "committed",
         release: summary?.release ?? (await place.ledger.lastCommit())?.release ?? null,
@@ -183,13 +187,14 @@ async function backward(
     context: CommandContext,
     place: Place,
     attempt: Attempt,
-    record: OutcomeRecord,
+    record: OutcomeRecord | undefined,
     last: string | undefined,
 ): Promise<Ending<TransactExtra>> {
     const summary = rolloutOutcomeSchema.safeParse(record).data ?? null;
-    if (summary !== null) await writeDeploymentReport(context.projectDir, summary);
-    const failure = recordedFailure(record.error) ?? failureOf(context, attempt);
-    const ending = { release: last ?? null, evidence: record.evidence, extra: { ...nothingDone, summary } };
+    if (summary !== null) await writeReport(context, summary);
+    const failure = recordedFailure(record?.error) ?? failureOf(context, attempt);
+    const evidence = record?.evidence ?? timelinePath(context.stack);
+    const ending = { release: last ?? null, evidence, extra: { ...nothingDone, summary } };
     const agreement = await agree(context, place);
     tellDisagreement(context, agreement);
     const { category } = agreement.failure ?? {};
@@ -200,6 +205,15 @@ async function backward(
     }
     const reason = last === undefined ? ({ reason: "no-previous" } as const) : {};
     return { ...ending, outcome: "rolled-back", failure, ...reason };
+}
+
+/** The report of what has happened; one that cannot be written changes nothing of it. */
+async function writeReport(context: CommandContext, summary: RolloutOutcome): Promise<void> {
+    try {
+        await writeDeploymentReport(context.projectDir, summary);
+    } catch (error) {
+        context.note(`The report of ${summary.transaction} could not be written: ${describeError(error)}`);
+    }
 }
 
 function failedEnding(

@@ -1,9 +1,20 @@
 /** Evidence of a failure, saved before Pulumi removes what failed (F18). */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { describeError } from "../release/errors.ts";
+import { describeError, PlumblineError } from "../release/errors.ts";
 import { redactor } from "../release/redact.ts";
 import type { RolloutContext } from "./context.ts";
+
+/** The evidence of a transaction cannot be written: nothing is wrong with its release. */
+export class EvidenceLost extends PlumblineError {
+    constructor(file: string, cause: unknown) {
+        super("settings", `${file} cannot be written: ${describeError(cause)}`, {
+            remedy: "Free space on the disk of that file, or make it writable for your user; then deploy again.",
+            cause,
+        });
+        this.name = "EvidenceLost";
+    }
+}
 
 /** Writes `<service>.inspect.json` and `<service>.last.log` of every declared container that was ever started. */
 export async function saveFailure(context: RolloutContext, folder: string): Promise<void> {

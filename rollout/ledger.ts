@@ -221,9 +221,16 @@ export class Ledger {
     /**
      * Says that a transaction goes backward, before it does: a commit of it that arrives after all, from a deployer that was
      * killed while it wrote, then counts for nothing.
+     *
+     * @param isPutBack said afterwards: what ran before was proven to run again
      */
-    async recordUndone(transaction: string): Promise<void> {
-        await this.#write(undoneFile(transaction), JSON.stringify({ transaction }));
+    async recordUndone(transaction: string, { isPutBack = false } = {}): Promise<void> {
+        await this.#write(undoneFile(transaction), JSON.stringify({ transaction, isPutBack }));
+    }
+
+    /** Whether a transaction has gone backward to its end, for whoever finds no other record of it. */
+    async wasPutBack(transaction: string): Promise<boolean> {
+        return (await this.#read<{ readonly isPutBack?: boolean }>(undoneFile(transaction)))?.isPutBack === true;
     }
 
     /** The newest commit, or nothing: also where the stack was never deployed on this engine, or was destroyed since. */

@@ -34,6 +34,7 @@ export async function settle(
             const error = `transaction ${mine.transaction} could not be ended: ${left}`;
             return { ...session.end("rollback-failed", [], error), error };
         }
+        if (!committed) await ledger.recordUndone(mine.transaction, { isPutBack: true });
         await ledger.end(mine);
         const error = committed ? null : "the deployer was killed; the previous release was put back";
         return { ...session.end(committed ? "committed" : "rolled-back", [], error), error };

@@ -5,7 +5,7 @@ import { EdgeControl } from "../engine/edge/edge.ts";
 import { describeError, PlumblineError } from "../release/errors.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
-import { saveFailure } from "./evidence.ts";
+import { EvidenceLost, saveFailure } from "./evidence.ts";
 import { assertParentLives } from "./fence.ts";
 import { finishedJobs, standsAsCommitted } from "./finished-jobs.ts";
 import { startGuard } from "./guard-process.ts";
@@ -43,8 +43,11 @@ export async function performRollout(
     const guard = startGuard(request, open);
     const mayAct = () => session.assertHeld(open);
     const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };
+    let hasBegun = false;
     try {
         session.begin(last?.release ?? null, open);
+        session.assertRecorded();
+        hasBegun = true;
         await ledger.recordTarget(open.transaction, session.placement({}), request.releaseText);
         await removeFileLeftovers(engine, release.project, release).catch(warn);
         const previous = last === undefined ? undefined : await ledger.release(last.release);
@@ -54,8 +57,14 @@ export async function performRollout(
             containers: last?.containers ?? {},
         });
         const steps = planSteps(context, situation, previous);
-        await runSteps(steps, { timeline: session.timeline, mayAct, beforeUndo: () => untilEngineAnswers(engine) });
+        await runSteps(steps, {
+            timeline: session.timeline,
+            mayAct,
+            mayApply: () => session.assertRecorded(),
+            beforeUndo: () => untilEngineAnswers(engine),
+        });
         await mayAct();
+        session.assertRecorded();
         const changed = new Set(
             situation.changes.flatMap((entry) => (entry.change === "keep" ? [] : [entry.service.name])),
         );
@@ -75,7 +84,9 @@ export async function performRollout(
         return outcome;
     } catch (error) {
         if (wasLost(error)) throw error;
-        if (!session.hasBegun) {
+        if (!hasBegun) {
+            // Nothing was touched: what ran runs.
+            await ledger.recordUndone(open.transaction, { isPutBack: true }).catch(warn);
             await close(session, open);
             throw error;
         }
@@ -188,7 +199,9 @@ async function undo(
     await ledger.recordUndone(open.transaction).catch(warn);
     const left = await session.putBack(last, open);
     const reason = redact(describeError(first));
-    if (left === undefined && last?.release !== release.id) {
+    if (left === undefined) await ledger.recordUndone(open.transaction, { isPutBack: true }).catch(warn);
+    // A full disk here says nothing of the release.
+    if (left === undefined && last?.release !== release.id && !(first instanceof EvidenceLost)) {
         await ledger.quarantine({
             release: release.id,
             transaction: open.transaction,

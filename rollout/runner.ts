@@ -26,6 +26,8 @@ export interface RunOptions {
     readonly timeline: Pick<Timeline, "record">;
     /** Called before every act; throws when this runner has lost its transaction to another. */
     readonly mayAct: () => Promise<void>;
+    /** Called before every step on the way forward, and not on the way back; throws when nothing more may be begun. */
+    readonly mayApply?: () => void;
     /** Called once before the first undo: what it waits for, as an engine that is away, is there when undoing begins. */
     readonly beforeUndo?: () => Promise<void>;
     /** Aborted from outside, as by a signal to the process: counts as a failure of the running steps. */
@@ -53,6 +55,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
         try {
             signal.throwIfAborted();
             await options.mayAct();
+            options.mayApply?.();
             // Another step may have failed while each of these questions was under way.
             signal.throwIfAborted();
             begun.push(step);

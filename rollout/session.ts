@@ -10,13 +10,14 @@ import type { Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import type { RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
+import { EvidenceLost } from "./evidence.ts";
 import { fenced } from "./fence.ts";
 import { type CommitRecord, Ledger, type OpenTransaction, type Placement, TransactionLost } from "./ledger.ts";
 import type { Outcome, RolloutOutcome, ServiceOutcome } from "./outcome.ts";
 import { writeLastOutcome } from "./outcome-file.ts";
 import { putAllDown, putBack } from "./put-back.ts";
 import { StartupLogs } from "./startup-logs.ts";
-import { reportsFolder, Timeline } from "./timeline.ts";
+import { reportsFolder, Timeline, timelinePath } from "./timeline.ts";
 
 /** What a rollout is asked for: plain JSON, so that it can be handed to the guard. */
 export interface RolloutRequest {
@@ -54,6 +55,8 @@ export class Session {
     #timeline: Timeline | undefined;
     #logs: StartupLogs | undefined;
     #previous: string | null = null;
+    /** What of the evidence could not be written at the beginning. */
+    #lost: EvidenceLost | undefined;
 
     /** @param mayAct asked before every act; throws when nothing more may be done. @default everything may */
     constructor(
@@ -89,7 +92,7 @@ export class Session {
     ): void {
         const { release, redact, now } = this;
         this.#previous = previous;
-        mkdirSync(this.evidence, { recursive: true, mode: 0o700 });
+        this.#write(this.evidence, (folder) => mkdirSync(folder, { recursive: true, mode: 0o700 }));
         const timeline = new Timeline(release.stack, this.transaction, {
             now,
             redact,
@@ -103,7 +106,27 @@ export class Session {
         });
         const by = caller === undefined ? {} : { caller };
         timeline.record({ event: "transaction-begin", message: event, ...by });
-        writeFileSync(path.join(this.evidence, "release.json"), this.request.releaseText, { mode: 0o600 });
+        this.#write(path.join(this.evidence, "release.json"), (file) =>
+            writeFileSync(file, this.request.releaseText, { mode: 0o600 }),
+        );
+    }
+
+    #write(file: string, act: (file: string) => unknown): void {
+        try {
+            act(file);
+        } catch (error) {
+            this.#lost ??= new EvidenceLost(file, error);
+        }
+    }
+
+    /**
+     * Asked on the way forward only: a release goes out with its evidence or not at all, but the way back needs none.
+     * @throws EvidenceLost naming the file that could not be written
+     */
+    assertRecorded(): void {
+        const { failure } = this.timeline;
+        if (this.#lost !== undefined) throw this.#lost;
+        if (failure !== undefined) throw new EvidenceLost(timelinePath(this.release.stack), failure);
     }
 
     /**
@@ -128,11 +151,6 @@ export class Session {
         } catch {
             return false;
         }
-    }
-
-    /** False when not even the record could be begun, as on a full disk: then nothing was touched. */
-    get hasBegun(): boolean {
-        return this.#logs !== undefined;
     }
 
     get timeline(): Timeline {
@@ -230,6 +248,11 @@ export class Session {
     /** Closes logs and keeps the timeline with the evidence. */
     async close(): Promise<void> {
         await this.#logs?.close();
-        this.#timeline?.keep(this.evidence);
+        try {
+            this.#timeline?.keep(this.evidence);
+        } catch (error) {
+            // How it ended stands on the engine; evidence that is missing changes nothing of it.
+            console.log(`warning: the timeline could not be kept in ${this.evidence}: ${describeError(error)}`);
+        }
     }
 }

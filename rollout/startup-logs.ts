@@ -1,5 +1,5 @@
 /** Start-up logs: followed from the start of a container and kept with the evidence of the transaction (R20). */
-import { createWriteStream, mkdirSync, type WriteStream } from "node:fs";
+import { createWriteStream, type WriteStream } from "node:fs";
 import path from "node:path";
 import { finished } from "node:stream/promises";
 import type { Engine } from "../engine/docker.ts";
@@ -14,7 +14,10 @@ export class StartupLogs {
     readonly #following: Promise<void>[] = [];
     readonly #files: WriteStream[] = [];
 
-    /** @param redact takes secret values out of a line before it is written anywhere */
+    /**
+     * @param folder is there already, or nothing is kept
+     * @param redact takes secret values out of a line before it is written anywhere
+     */
     constructor(
         engine: Engine,
         folder: string,
@@ -24,7 +27,6 @@ export class StartupLogs {
         this.#folder = folder;
         this.#redact = options.redact;
         this.#onLine = options.onLine;
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
 
     /** Begins to follow a container's log into `<service>.log`. */

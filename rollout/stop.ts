@@ -1,10 +1,11 @@
 /** Stopping a whole stack: services end in reverse dependency order, the edge last, and the ledger says so. */
 import { connectEngine } from "../engine/docker.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
+import { EvidenceLost } from "./evidence.ts";
 import { busy, Ledger } from "./ledger.ts";
 import { isKnownDead } from "./process.ts";
 import { removeFileLeftovers } from "./service-files.ts";
-import { Timeline } from "./timeline.ts";
+import { Timeline, timelinePath } from "./timeline.ts";
 
 /** Seconds that clients get to end what they have begun at the edge. */
 const edgeSeconds = 10;
@@ -31,6 +32,7 @@ export async function stopRelease(
         now,
         echo: (line) => console.log(line),
     });
+    if (timeline.failure !== undefined) throw new EvidenceLost(timelinePath(release.stack), timeline.failure);
     // Services reach each other through the edge, so that what a service writes while it ends still arrives.
     for (const service of [...release.services].reverse()) {
         const container = request.containers[service.name];

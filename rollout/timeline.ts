@@ -1,5 +1,14 @@
 /** The timeline of a transaction: one JSON line for every event, written as it happens. */
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+    appendFileSync,
+    copyFileSync,
+    existsSync,
+    mkdirSync,
+    readFileSync,
+    statSync,
+    truncateSync,
+    writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import type { TimelineEvent } from "./outcome.ts";
 
@@ -21,6 +30,10 @@ export class Timeline {
     readonly #redact: (text: string) => string;
     readonly #echo: (line: string) => void;
     readonly #isMine: () => boolean;
+    #isOpen = false;
+    /** Lines that wait for room on the disk. */
+    #unwritten = "";
+    #failure: unknown;
 
     /**
      * @param options.now gives the time of an event
@@ -44,12 +57,18 @@ export class Timeline {
         this.#redact = options.redact ?? ((text) => text);
         this.#echo = options.echo ?? (() => undefined);
         this.#isMine = options.isMine ?? (() => true);
-        mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
-        // Whoever recovers a transaction goes on in the timeline of the one that was killed.
-        if (transactionOf(this.#file) !== transaction) writeFileSync(this.#file, "", { mode: 0o600 });
+        this.#write();
     }
 
-    /** Adds one event. Synchronous, so that the line stands when the act begins. */
+    /** What keeps the newest events from being written, as a full disk does; undefined when all of them are. */
+    get failure(): unknown {
+        return this.#failure;
+    }
+
+    /**
+     * Adds one event. Synchronous, so that the line stands when the act begins. Never throws: who undoes must get to its end
+     * on a full disk too. What cannot be written is kept and tried again with the next event; `failure` tells of it.
+     */
     record(event: Omit<TimelineEvent, "at" | "transaction">): void {
         if (!this.#isMine()) return;
         const message = this.#redact(event.message);
@@ -59,17 +78,47 @@ export class Timeline {
             ...event,
             message,
         };
-        appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
+        this.#unwritten += `${JSON.stringify(line)}\n`;
+        this.#write();
         if (event.event !== "log" && event.event !== "step-begin") {
             const took = event.durationMs ? ` (${(event.durationMs / 1000).toFixed(1)} s)` : "";
             this.#echo(`${event.event}: ${message}${took}`);
         }
     }
 
+    #write(): void {
+        try {
+            if (!this.#isOpen) this.#open();
+            appendWhole(this.#file, this.#unwritten);
+            this.#unwritten = "";
+            this.#failure = undefined;
+        } catch (error) {
+            this.#failure = error;
+        }
+    }
+
+    #open(): void {
+        mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
+        // Whoever recovers a transaction goes on in the timeline of the one that was killed.
+        if (transactionOf(this.#file) !== this.#transaction) writeFileSync(this.#file, "", { mode: 0o600 });
+        this.#isOpen = true;
+    }
+
     /** Keeps a copy in the evidence folder of the transaction. */
     keep(folder: string): void {
         if (!this.#isMine()) return;
         copyFileSync(this.#file, path.join(folder, "timeline.jsonl"));
+    }
+}
+
+/** All of it or nothing: a disk that fills up in the middle of a line would leave half of it. */
+function appendWhole(file: string, text: string): void {
+    const { size } = statSync(file);
+    try {
+        appendFileSync(file, text);
+    } catch (error) {
+        if (existsSync(file)) truncateSync(file, size);
+        throw error;
     }
 }
 

@@ -1,12 +1,15 @@
 /**
- * The engine crashes and comes back: what it did not bring up again is shown by a plan and mended by an update. On an engine
- * of the test's own, named by `docker:host`, with another baseline of two services, from the same program.
+ * The engine crashes and comes back: what it did not bring up again is shown by a plan and mended by an update. Then disks are
+ * full: that of the engine before a deploy, that of the reports in the middle of one. On an engine of the test's own, named by
+ * `docker:host`, with another baseline of two services, from the same program.
  */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { PrivateEngine, whyNoPrivateEngine } from "../support/private-engine.ts";
 import { Project, type Ran, run, workingTree } from "../support/project.ts";
+import { SmallDisk } from "../support/small-disk.ts";
 
 const why = await whyNoPrivateEngine();
 if (why !== null) process.stderr.write(`test/e2e/engine-restart.test.ts is skipped: ${why}\n`);
@@ -39,6 +42,10 @@ networks: { network: {} }
 volumes: { first_data: {}, second_data: {} }
 `;
 
+/** The engine's disk, with room for the images and the limit below, and what has to be free of it. */
+const diskMebibytes = 1_400;
+const diskFreeGb = 0.3;
+
 let engine: PrivateEngine;
 let project: Project;
 const images: string[] = [];
@@ -52,9 +59,13 @@ const running = async () =>
 
 beforeAll(async () => {
     if (why !== null) return;
-    engine = await PrivateEngine.start();
+    engine = await PrivateEngine.start({ diskMebibytes });
     project = await Project.create({ env: { DOCKER_HOST: engine.host } });
-    const place = await project.claim("local", { "docker:host": engine.host, "plumbline:composeFile": "small.yml" });
+    const place = await project.claim("local", {
+        "docker:host": engine.host,
+        "plumbline:composeFile": "small.yml",
+        "plumbline:preflight": { diskFreeGb },
+    });
     await writeFile(path.join(project.folder, "small.yml"), composeFile);
     // The engine has no network, so its images come from the machine's: a build there adds nothing to them.
     for (const name of ["edge", "redis"]) {
@@ -114,3 +125,70 @@ onPrivateEngine(
     },
     360_000,
 );
+
+/** Everything that a deploy could have changed, with the start of what runs. */
+async function engineState(): Promise<string[]> {
+    const lines = async (...args: string[]) => (await engine.docker(args)).split("\n").sort();
+    const ids = await lines("ps", "--all", "--quiet", "--no-trunc");
+    return [
+        ...(await lines("inspect", "--format", "{{.Name}} {{.State.Status}} {{.State.StartedAt}}", ...ids)),
+        ...(await lines("images", "--all", "--quiet", "--no-trunc")),
+        ...(await lines("volume", "ls", "--quiet")),
+        ...(await lines("network", "ls", "--quiet")),
+    ];
+}
+
+const runningIds = async () => (await engine.docker(["ps", "--quiet", "--no-trunc"])).split("\n").sort();
+const stackTrace = /^\s+at .*:\d+:\d+/m;
+
+onPrivateEngine(
+    "an engine whose disk is nearly full refuses a deploy, and nothing of it is changed [R10]",
+    async () => {
+        await project.edit("small.yml", /REDIS_MAXMEMORY: 64mb/g, "REDIS_MAXMEMORY: 65mb");
+        const before = await engineState();
+        engine.disk.fill(100e6);
+        const refused = await inside("node", ["automation/main.ts", "deploy"]);
+        engine.disk.empty();
+        expect([refused.code, refused.output]).toEqual([30, expect.stringContaining("refused before any change")]);
+        expect(refused.output).toContain(`only 0.1 GB are free on the disk of the engine (${engine.dataRoot})`);
+        expect(refused.output).toContain(`plumbline:preflight.diskFreeGb asks for ${diskFreeGb}`);
+        expect(refused.output).not.toMatch(stackTrace);
+        expect(await engineState()).toEqual(before);
+    },
+    120_000,
+);
+
+onPrivateEngine(
+    "a disk of the reports that fills up in the middle of a deploy: all is put back and said so; with room it goes through [R90, R95]",
+    async () => {
+        const reports = path.join(project.folder, "infrastructure/reports/local");
+        const before = await runningIds();
+        const disk = await SmallDisk.over(reports, 4);
+        try {
+            const deploying = inside("node", ["automation/main.ts", "deploy"]);
+            const timeline = path.join(reports, "timeline.jsonl");
+            await untilTimelineHas(timeline, '"event":"step-begin"');
+            disk.fillUp(timeline);
+            const failed = await deploying;
+            expect([failed.code, failed.output]).toEqual([10, expect.stringContaining("rolled back")]);
+            expect(failed.output).toContain("infrastructure/reports/local/timeline.jsonl cannot be written: ENOSPC");
+            expect(failed.output).toContain("runs as before, proven");
+            expect(failed.output).not.toMatch(stackTrace);
+            expect(await runningIds()).toEqual(before);
+        } finally {
+            await disk.dispose();
+        }
+        const deployed = await inside("node", ["automation/main.ts", "deploy"]);
+        expect([deployed.code, deployed.output]).toEqual([0, expect.stringContaining("local: committed")]);
+        expect(await running()).toEqual(["edge", "first", "second"]);
+    },
+    240_000,
+);
+
+async function untilTimelineHas(file: string, words: string): Promise<void> {
+    const deadline = Date.now() + 60_000;
+    while (!(await readFile(file, "utf8").catch(() => "")).includes(words)) {
+        if (Date.now() > deadline) throw new Error(`${file} never had ${words}`);
+        await sleep(20);
+    }
+}

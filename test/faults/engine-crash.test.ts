@@ -1,56 +1,81 @@
-/** `kill -9` of the engine itself under a rollout: after its return everything is all old or all new within a minute. */
+/**
+ * `kill -9` of the engine itself under a rollout: after its return everything is all old or all new within a minute. Asked
+ * for by its folder (`npm run test:faults`) it tries every boundary and 50 chance moments; among all tests one boundary.
+ * `PLUMBLINE_FAULTS` sets the number of cases of each test, `PLUMBLINE_SEED` repeats a run, `PLUMBLINE_FROM` continues one
+ * over every boundary that was cut off.
+ */
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
+import { faultLimit, firstBoundary, seed, ways } from "../support/fault-plan.ts";
 import { PrivateEngine, whyNoPrivateEngine } from "../support/private-engine.ts";
 import { buildToyImages } from "../support/toy.ts";
 
 const why = await whyNoPrivateEngine();
 if (why !== null) process.stderr.write(`test/faults/engine-crash.test.ts is skipped: ${why}\n`);
+else process.stderr.write(`engine-crash: PLUMBLINE_SEED=${seed}\n`);
 const onPrivateEngine = why === null ? test : test.skip;
+const limit = faultLimit(1);
+const hour = 3_600_000;
 
-const isAskedFor = process.argv.some((word) => word.includes("test/faults"));
-/** Before and after the hand-overs, around the switch, in the bake, and on the way back. */
-const cases = isAskedFor
-    ? [
-          "forward:4",
-          "forward:8",
-          "forward:9",
-          "forward:12",
-          "forward:16",
-          "forward:20",
-          "forward:24",
-          "undo:26",
-          "undo:32",
-      ]
-    : ["forward:9"];
-
-onPrivateEngine(
-    "F12 a crash of the engine during an update ends in all old or all new [R90, R95]",
-    async () => {
-        const engine = await PrivateEngine.start();
-        try {
-            await engine.load(...(await buildToyImages()));
-            const program = path.join(import.meta.dirname, "../support/toy-engine-crash.ts");
-            const child = spawn(...engine.command(process.execPath, [program, engine.host, ...cases]), {
-                stdio: ["pipe", "pipe", "inherit"],
-            });
-            for await (const line of createInterface({ input: child.stdout })) {
-                console.log(line);
-                if (line === "crash") await engine.kill();
-                if (line === "boot") {
-                    await sleep(1_000);
-                    await engine.boot();
-                }
-                if (line === "crash" || line === "boot") child.stdin.write("done\n");
-            }
-            const code = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once("exit", resolve)));
-            expect(code).toBe(0);
-        } finally {
-            await engine.dispose();
+describe("F12 a crash of the engine during an update ends in all old or all new", () => {
+    if (limit === Number.POSITIVE_INFINITY) {
+        for (const way of ways) {
+            onPrivateEngine(
+                `at every boundary on the way ${way} [R90, R95]`,
+                async () => expect(await crashes("every", way)).toBeGreaterThan(20 - firstBoundary),
+                6 * hour,
+            );
         }
-    },
-    1_800_000,
-);
+        onPrivateEngine(
+            "at 50 chance moments [R90, R95]",
+            async () => expect(await crashes("chance", "50")).toBeGreaterThanOrEqual(50),
+            6 * hour,
+        );
+        return;
+    }
+    onPrivateEngine(
+        "at a sample of boundaries [R90, R95]",
+        async () => expect(await crashes("sample", String(limit))).toBeGreaterThanOrEqual(limit),
+        hour,
+    );
+    if (process.env.PLUMBLINE_FAULTS === undefined) return;
+    onPrivateEngine(
+        "at a sample of chance moments [R90, R95]",
+        async () => expect(await crashes("chance", String(limit))).toBeGreaterThanOrEqual(limit),
+        hour,
+    );
+});
+
+/** Runs the cases of a plan on an engine of their own. @returns how often the engine was killed */
+async function crashes(...plan: readonly string[]): Promise<number> {
+    const engine = await PrivateEngine.start();
+    try {
+        await engine.load(...(await buildToyImages()));
+        const program = path.join(import.meta.dirname, "../support/toy-engine-crash.ts");
+        const child = spawn(...engine.command(process.execPath, [program, engine.host, ...plan]), {
+            stdio: ["pipe", "pipe", "inherit"],
+        });
+        let count = 0;
+        for await (const line of createInterface({ input: child.stdout })) {
+            if (line === "crash") {
+                count += 1;
+                await engine.kill();
+            } else if (line === "boot") {
+                await sleep(1_000);
+                await engine.boot();
+            } else {
+                process.stderr.write(`${line}\n`);
+                continue;
+            }
+            child.stdin.write("done\n");
+        }
+        const code = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once("exit", resolve)));
+        expect(code).toBe(0);
+        return count;
+    } finally {
+        await engine.dispose();
+    }
+}

@@ -4,20 +4,12 @@
  * of each test, `PLUMBLINE_SEED` repeats a run.
  */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { chance, faultLimit, mostBoundaries, pick, seed, usualBoundaries, ways } from "../support/fault-plan.ts";
 import { Toy } from "../support/toy.ts";
-import { describeCase, KillBed, type KillCase, seeded } from "../support/toy-kills.ts";
+import { describeCase, KillBed, type KillCase } from "../support/toy-kills.ts";
 import { type Victim, victims } from "../support/toy-run.ts";
 
-const isAskedFor = process.argv.some((word) => word.includes("test/faults"));
-const given = process.env.PLUMBLINE_FAULTS;
-/** Cases of each test; Infinity for all of them. */
-const limit = given === "all" || (given === undefined && isAskedFor) ? Number.POSITIVE_INFINITY : Number(given ?? 4);
-// One run is like another unless a seed is given: what fails can be repeated.
-const seed = Number(process.env.PLUMBLINE_SEED ?? 20261124);
-/** More than any rollout of the toy has: the rollout itself says where it ends. */
-const mostBoundaries = 70;
-/** About the boundaries of an update, and of one that is undone: what a sample draws from. */
-const usual = { forward: 28, undo: 44 } as const;
+const limit = faultLimit(4);
 /** Longest chance moment, in milliseconds. */
 const longestMs = 12_000;
 const hour = 3_600_000;
@@ -35,13 +27,11 @@ afterAll(async () => {
     await toy?.close();
 }, 120_000);
 
-const chance = seeded(seed);
-const pick = <T>(from: readonly [T, ...T[]]): T => from[Math.floor(chance() * from.length)] ?? from[0];
 const thaws: readonly [KillCase["thaw"], ...KillCase["thaw"][]] = ["at once", "after the end"];
 
 describe("F12 an update that is killed ends in all old or all new by itself", () => {
     if (limit === Number.POSITIVE_INFINITY) {
-        for (const way of ["forward", "undo"] as const) {
+        for (const way of ways) {
             for (const victim of victims)
                 test(
                     `${victim}, at every boundary on the way ${way} [R90, R95]`,
@@ -56,8 +46,8 @@ describe("F12 an update that is killed ends in all old or all new by itself", ()
         "a sample of boundaries [R90, R95]",
         async () => {
             for (let count = 0; count < limit; count += 1) {
-                const way = pick<KillCase["way"]>(["forward", "undo"]);
-                const boundary = 1 + Math.floor(chance() * usual[way]);
+                const way = pick(ways);
+                const boundary = 1 + Math.floor(chance() * usualBoundaries[way]);
                 const victim = victims[Math.floor(chance() * victims.length)] ?? "both";
                 await tryCase({ victim, way, moment: { boundary }, thaw: pick(thaws) });
             }
@@ -81,7 +71,7 @@ async function chanceMoments(count: number): Promise<void> {
         const afterMs = Math.round(chance() * longestMs);
         await tryCase({
             victim,
-            way: pick<KillCase["way"]>(["forward", "undo"]),
+            way: pick(ways),
             moment: { afterMs },
             thaw: "at once",
         });

@@ -11,6 +11,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Ran, type RunOptions, run } from "./project.ts";
+import { SmallDisk } from "./small-disk.ts";
 
 const exec = promisify(execFile);
 
@@ -33,20 +34,26 @@ export class PrivateEngine {
     /** Keeps the namespaces of network and mounts while no daemon runs, as a machine keeps its own. */
     #holder: ChildProcess | undefined;
     #daemon: ChildProcess | undefined;
+    #disk: SmallDisk | undefined;
 
     private constructor(folder: string, name: string) {
         this.#folder = folder;
         this.#name = name;
     }
 
-    /** Starts an engine without images and containers. */
-    static async start(): Promise<PrivateEngine> {
+    /**
+     * Starts an engine without images and containers.
+     * @param options.diskMebibytes its data lies on a disk of its own, of that size. @default on the machine's
+     */
+    static async start(options: { readonly diskMebibytes?: number } = {}): Promise<PrivateEngine> {
         const name = `plumbline-${randomBytes(3).toString("hex")}`;
         const engine = new PrivateEngine(await mkdtemp(path.join(tmpdir(), `${name}-`)), name);
         try {
+            if (options.diskMebibytes !== undefined)
+                engine.#disk = await SmallDisk.over(engine.dataRoot, options.diskMebibytes);
             await exec("ip", ["netns", "add", name]);
             await exec("ip", ["-n", name, "link", "set", "lo", "up"]);
-            const hold = [`--net=/run/netns/${name}`, "unshare", "--mount", "sleep", "3600"];
+            const hold = [`--net=/run/netns/${name}`, "unshare", "--mount", "sleep", "12h"];
             engine.#holder = spawn("nsenter", hold, { stdio: "ignore", detached: true });
             const mounts = () => readlinkSync(`/proc/${engine.#holder?.pid}/ns/mnt`);
             while (mounts() === readlinkSync("/proc/self/ns/mnt")) await sleep(20);
@@ -61,6 +68,16 @@ export class PrivateEngine {
     /** Its address, as in `docker:host`. */
     get host(): string {
         return `unix://${path.join(this.#folder, "docker.sock")}`;
+    }
+
+    get dataRoot(): string {
+        return path.join(this.#folder, "data");
+    }
+
+    /** The disk of its own that it was started with. */
+    get disk(): SmallDisk {
+        if (this.#disk === undefined) throw new Error("this engine has no disk of its own");
+        return this.#disk;
     }
 
     /** Runs a command where the engine's published ports are. */
@@ -99,7 +116,7 @@ export class PrivateEngine {
         const at = (name: string) => path.join(this.#folder, name);
         const log = openSync(at("dockerd.log"), "a", 0o600);
         const options = [
-            ["--data-root", at("data")],
+            ["--data-root", this.dataRoot],
             ["--exec-root", at("exec")],
             ["--pidfile", at("docker.pid")],
             ["--host", this.host],
@@ -143,6 +160,7 @@ export class PrivateEngine {
         }
         await sleep(300);
         await exec("ip", ["netns", "delete", this.#name]).catch(() => undefined);
+        await this.#disk?.dispose();
         await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 500 });
     }
 }

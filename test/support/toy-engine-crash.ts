@@ -1,35 +1,80 @@
 /**
  * Crashes of an engine of its own under a rollout of the toy, run where that engine's ports are:
- * `node toy-engine-crash.ts <engine> <way>:<boundary> …`. It prints `crash` when the engine is to be killed and started again,
- * and waits for a line on standard input; it ends with 0 when all is as it should be.
+ * `node toy-engine-crash.ts <engine> every forward|undo`, `… chance <count>` or `… sample <count>`. It prints `crash` when
+ * the engine is to be killed and `boot` when it is to be started again, and waits for a line on standard input each time. It
+ * goes on after a case that failed, with a new toy, and ends with 0 when there was none.
  */
 import { createInterface } from "node:readline/promises";
+import { chance, firstBoundary, mostBoundaries, pick, usualBoundaries, ways } from "./fault-plan.ts";
 import { Toy } from "./toy.ts";
-import { KillBed } from "./toy-kills.ts";
+import { describeMoment, KillBed, type KillCase, OverBefore } from "./toy-kills.ts";
 
-const [host, ...cases] = process.argv.slice(2);
+const [host = "", plan, of] = process.argv.slice(2);
+/** About as long as a rollout takes: a moment after its end is drawn again. */
+const longestMs = 8_000;
+
 const lines = createInterface({ input: process.stdin });
 const answer = () => new Promise<void>((resolve) => lines.once("line", () => resolve()));
 
-const toy = await Toy.open(host);
-try {
-    const bed = new KillBed(toy, await toy.deploy());
-    for (const [way, boundary] of cases.map((text) => text.split(":"))) {
-        const reached = await bed.runEngineCrash(
-            way === "undo" ? "undo" : "forward",
-            Number(boundary),
-            async (thaw) => {
-                console.log("crash");
-                await answer();
-                // The engine is away: the rollout goes on, and meets nobody.
-                thaw();
-                console.log("boot");
-                await answer();
-            },
-        );
-        console.log(`${way} ${boundary}: ${reached ? "as it should be" : "over before"}`);
+const newBed = async () => {
+    const toy = await Toy.open(host);
+    return new KillBed(toy, await toy.deploy());
+};
+
+let bed = await newBed();
+let failed = 0;
+
+/** False when the rollout was over before its moment had come. */
+async function tryCase(way: KillCase["way"], moment: KillCase["moment"]): Promise<boolean> {
+    const about = `${way}, ${describeMoment(moment)}`;
+    const started = Date.now();
+    try {
+        const reached = await bed.runEngineCrash(way, moment, async (thaw) => {
+            console.log("crash");
+            await answer();
+            // The engine is away: the rollout goes on, and meets nobody.
+            thaw();
+            console.log("boot");
+            await answer();
+        });
+        const took = ((Date.now() - started) / 1000).toFixed(1);
+        console.log(`${about}: ${reached ? "as it should be" : "over before"}, ${took} s`);
+        return reached;
+    } catch (error) {
+        const isOver = error instanceof Error && error.cause instanceof OverBefore;
+        if (!isOver) failed += 1;
+        console.log(`${about}: ${isOver ? "over as it came" : `FAILED: ${String(error)}`}`);
+        await bed.toy.close();
+        bed = await newBed();
+        return !isOver;
     }
+}
+
+async function everyBoundary(way: KillCase["way"]): Promise<void> {
+    let boundary = firstBoundary;
+    while (boundary < mostBoundaries && (await tryCase(way, { boundary }))) boundary += 1;
+}
+
+/** So many that were not too late. */
+async function chanceMoments(count: number): Promise<void> {
+    for (let reached = 0; reached < count; ) {
+        if (await tryCase(pick(ways), { afterMs: Math.round(chance() * longestMs) })) reached += 1;
+    }
+}
+
+async function sampleOfBoundaries(count: number): Promise<void> {
+    for (let reached = 0; reached < count; ) {
+        const way = pick(ways);
+        if (await tryCase(way, { boundary: 1 + Math.floor(chance() * usualBoundaries[way]) })) reached += 1;
+    }
+}
+
+try {
+    if (plan === "every") await everyBoundary(of === "undo" ? "undo" : "forward");
+    else if (plan === "chance") await chanceMoments(Number(of));
+    else await sampleOfBoundaries(Number(of));
+    process.exitCode = failed === 0 ? 0 : 1;
 } finally {
     lines.close();
-    await toy.close();
+    await bed.toy.close();
 }

@@ -36,20 +36,22 @@ export class Writer {
     #ended = false;
     readonly #loop: Promise<void>;
 
-    constructor(toy: Toy) {
-        this.#loop = this.#write(toy);
+    /** @param timeoutMs longest wait for one answer: the connections of an engine that crashed answer never */
+    constructor(toy: Toy, timeoutMs = 40_000) {
+        this.#loop = this.#write(toy, timeoutMs);
     }
 
-    async #write(toy: Toy): Promise<void> {
+    async #write(toy: Toy, timeoutMs: number): Promise<void> {
         for (let count = 1; !this.#ended; count += 1) {
             const line = `${toy.project} ${process.hrtime.bigint()}`;
             // Both ways: straight to the store, and through web.
             const url = `${toy.address(count % 2 === 0 ? "store" : "web")}/append`;
             try {
-                const { status } = await askToy(url, line);
+                const { status } = await askToy(url, line, timeoutMs);
                 if (status === 200) this.acknowledged.push(line);
                 else this.failed.push(`${status}`);
-                if (count % 5 === 0 && (await askToy(`${toy.address("store")}/job`, "")).status === 200) this.jobs += 1;
+                const job = () => askToy(`${toy.address("store")}/job`, "", timeoutMs);
+                if (count % 5 === 0 && (await job()).status === 200) this.jobs += 1;
             } catch (error) {
                 this.failed.push(String(error));
             }
@@ -82,6 +84,9 @@ export async function deviationsFrom(toy: Toy, wanted: RolloutRequest): Promise<
     const wrong: string[] = [];
     const slots = await toy.edge(wanted).readSlots();
     const all = await toy.engine.list(toy.labels);
+    const declared = new Set([wanted.edge.name, ...Object.values(wanted.containers).map(({ name }) => name)]);
+    for (const { name, state } of all)
+        if (!declared.has(name) && state !== "exited" && state !== "created") wrong.push(`stray: ${name} (${state})`);
     for (const service of toyServices) {
         const container = wanted.containers[service]?.name;
         const { revision, image } = wanted.release.services.find(({ name }) => name === service) ?? {};

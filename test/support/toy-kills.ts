@@ -7,17 +7,6 @@ import { failingSmoke, type Toy, type ToyVersion, toyImages } from "./toy.ts";
 import { dataDeviations, expectSettled, Writer } from "./toy-judge.ts";
 import type { ToyRun, Victim } from "./toy-run.ts";
 
-/** Numbers that look like chance and come again with the same seed (mulberry32), 0 up to 1. */
-export function seeded(seed: number): () => number {
-    let state = seed >>> 0;
-    return () => {
-        state = (state + 0x6d2b79f5) >>> 0;
-        let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-        mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-        return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-    };
-}
-
 export interface KillCase {
     readonly victim: Victim;
     /** `undo`: the last gate fails, so that everything is taken back. */
@@ -29,8 +18,11 @@ export interface KillCase {
 }
 
 export function describeCase({ victim, way, moment, thaw }: KillCase): string {
-    const when = "boundary" in moment ? `boundary ${moment.boundary}` : `${moment.afterMs} ms`;
-    return `${victim} killed at ${when} on the way ${way}${victim === "cli" ? `, thawed ${thaw}` : ""}`;
+    return `${victim} killed at ${describeMoment(moment)} on the way ${way}${victim === "cli" ? `, thawed ${thaw}` : ""}`;
+}
+
+export function describeMoment(moment: KillCase["moment"]): string {
+    return "boundary" in moment ? `boundary ${moment.boundary}` : `${moment.afterMs} ms`;
 }
 
 /** The toy with the release that serves, over many cases. */
@@ -57,26 +49,30 @@ export class KillBed {
     }
 
     /**
-     * The same with a crash of the engine at a boundary.
+     * The same with a crash of the engine at that moment; everything must be as it should be a minute after its return.
      *
-     * @param crash ends the engine without any warning, and starts it again after a moment
+     * @throws Error caused by OverBefore when the rollout closed its transaction while the crash was on its way: what the
+     * engine then does not bring up again is no part of an update
+     * @param crash ends the engine without any warning, calls `thaw` while it is away, and starts it again after a moment
      */
     async runEngineCrash(
         way: KillCase["way"],
-        boundary: number,
+        moment: KillCase["moment"],
         crash: (thaw: () => void) => Promise<void>,
     ): Promise<boolean> {
-        return this.#case(
-            `engine killed at boundary ${boundary} on the way ${way}`,
-            way,
-            boundary,
-            async (run, old, next) => {
-                const reached = await run.frozen();
-                if (reached) await crash(() => run.thaw());
+        const boundary = "boundary" in moment ? moment.boundary : undefined;
+        const about = `engine killed at ${describeMoment(moment)} on the way ${way}`;
+        const crashed = async (run: ToyRun, old: RolloutRequest, next: RolloutRequest) => {
+            const reached = "boundary" in moment ? await run.frozen() : await run.runsStillAfter(moment.afterMs);
+            if (reached) await crash(() => run.thaw());
+            if (reached && run.isOver && (await this.toy.ledger.current()) === undefined) throw new OverBefore();
+            const settled = await withinMs(60_000, "after the return of the engine", async () => {
                 await run.ended();
-                return { reached, settled: await expectSettled(this.toy, old, next) };
-            },
-        );
+                return expectSettled(this.toy, old, next);
+            });
+            return { reached, settled };
+        };
+        return this.#case(about, way, boundary, crashed, 5_000);
     }
 
     async #case(
@@ -88,11 +84,12 @@ export class KillBed {
             old: RolloutRequest,
             next: RolloutRequest,
         ) => Promise<{ readonly reached: boolean; readonly settled: string }>,
+        answerMs?: number,
     ): Promise<boolean> {
         const { toy } = this;
         const old = this.#serving;
         const next = await toy.declare(this.#nextVersion(way));
-        const writer = new Writer(toy);
+        const writer = new Writer(toy, answerMs);
         const run = toy.run(next, { freezeAt });
         try {
             const { reached, settled } = await act(run, old, next);
@@ -175,5 +172,20 @@ export class KillBed {
         } catch (error) {
             return `no timeline: ${String(error)}`;
         }
+    }
+}
+
+export class OverBefore extends Error {}
+
+async function withinMs<T>(ms: number, since: string, act: () => Promise<T>): Promise<T> {
+    const ended = new AbortController();
+    const late = sleep(ms, undefined, { signal: ended.signal }).then(() => {
+        throw new Error(`not settled ${ms / 1000} s ${since}`);
+    });
+    late.catch(() => undefined);
+    try {
+        return await Promise.race([act(), late]);
+    } finally {
+        ended.abort();
     }
 }

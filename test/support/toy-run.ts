@@ -61,6 +61,17 @@ export class ToyRun {
         }
     }
 
+    /** Whether it has told its end, and its process is gone. */
+    get isOver(): boolean {
+        return this.#cli.exitCode !== null && this.output().includes("transaction-end: ");
+    }
+
+    /** Waits that long from its beginning on. False when it has ended before. */
+    async runsStillAfter(ms: number): Promise<boolean> {
+        await Promise.race([sleep(ms), this.#ended]);
+        return this.#cli.exitCode === null && this.#cli.signalCode === null;
+    }
+
     /** Lets it go on; does nothing when it never stood still. */
     thaw(): void {
         writeFileSync(this.#file("thaw"), "");

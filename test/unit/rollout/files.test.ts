@@ -1,5 +1,5 @@
 /** What a transaction leaves on disk: its timeline, the last outcome, and the name that it goes by. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -123,6 +123,17 @@ describe("the timeline", () => {
         timeline.record({ event: "step-done", durationMs: 1540, message: "start api" });
         timeline.record({ event: "step-done", durationMs: 0, message: "edge: already done" });
         expect(screen).toEqual(["step-done: start api (1.5 s)", "step-done: edge: already done"]);
+    });
+
+    test("keeps what cannot be written, tells of it, and writes it once it can [R95]", () => {
+        mkdirSync(timelinePath("local"), { recursive: true });
+        const timeline = new Timeline("local", "tx-1", { now });
+        timeline.record({ event: "note", message: "first" });
+        expect(String(timeline.failure)).toContain("EISDIR");
+        rmdirSync(timelinePath("local"));
+        timeline.record({ event: "note", message: "second" });
+        expect(timeline.failure).toBeUndefined();
+        expect(linesOf(timelinePath("local")).map(({ message }) => message)).toEqual(["first", "second"]);
     });
 
     test("is copied into the evidence of its transaction", () => {

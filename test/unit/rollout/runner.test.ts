@@ -295,6 +295,25 @@ describe("single cases", () => {
         expect(failure.undoFailures.map(({ step }) => step)).toEqual(["first"]);
     });
 
+    test("what forbids to begin anything more does not forbid the way back [R95]", async () => {
+        const acts: string[] = [];
+        const full = new Error("the disk is full");
+        const { options } = quiet({
+            mayApply: () => {
+                if (acts.length > 0) throw full;
+            },
+        });
+        const steps = ["first", "second"].map((name, index, all) =>
+            plainStep(name, all.slice(0, index), {
+                apply: async () => void acts.push(`do ${name}`),
+                undo: async () => void acts.push(`undo ${name}`),
+            }),
+        );
+        const failure = await failureOf(runSteps(steps, options));
+        expect([failure.step, failure.cause, failure.undoFailures]).toEqual(["second", full, []]);
+        expect(acts).toEqual(["do first", "undo first"]);
+    });
+
     test("a step does not act when another one failed while it was asked whether it is done", async () => {
         const { options } = quiet();
         const acted: string[] = [];
