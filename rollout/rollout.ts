@@ -123,18 +123,30 @@ function wasLost(error: unknown): boolean {
 
 /** An engine that crashed around the commit has taken the services down: the committed release is brought up again. */
 async function keepStanding(session: Session, commit: CommitRecord, open: OpenTransaction): Promise<void> {
-    const { engine, release } = session;
-    await untilEngineAnswers(engine);
-    const jobs = new Set(release.services.flatMap(({ name, kind }) => (kind === "job" ? [name] : [])));
-    const stands = await Promise.all(
-        Object.entries({ ...commit.containers, edge: commit.edge }).map(async ([service, { name }]) => {
-            const seen = await engine.inspect(name);
-            return seen?.running === true || (seen !== undefined && jobs.has(service) && standsAsCommitted(seen));
-        }),
-    );
-    if (stands.every(Boolean)) return;
-    const missing = await session.putBack(commit, open);
+    const missing = await standAgain(session, commit, open);
     if (missing !== undefined) warn(new Error(`the committed release does not run as a whole: ${missing}`));
+}
+
+/**
+ * Puts a release that was proven back once more where its containers do not all run any longer, as after a crash of the
+ * engine since then.
+ *
+ * @returns what could not be put back, in words
+ */
+async function standAgain(session: Session, commit: CommitRecord, open: OpenTransaction): Promise<string | undefined> {
+    const { engine, ledger } = session;
+    await untilEngineAnswers(engine);
+    const all = Object.entries({ ...commit.containers, edge: commit.edge });
+    const facts = await Promise.all(
+        all.map(async ([service, { name }]) => [service, await engine.inspect(name)] as const),
+    );
+    const fallen = facts.filter(([, seen]) => seen?.running !== true);
+    if (fallen.length === 0) return undefined;
+    const services = (await ledger.release(commit.release))?.services ?? [];
+    const jobs = new Set(services.flatMap(({ name, kind }) => (kind === "job" ? [name] : [])));
+    const isDone = ([service, seen]: (typeof fallen)[number]) =>
+        seen !== undefined && jobs.has(service) && standsAsCommitted(seen);
+    return fallen.every(isDone) ? undefined : await session.putBack(commit, open);
 }
 
 /**
@@ -197,9 +209,8 @@ async function undo(
     const first = error instanceof StepsFailed ? error.cause : error;
     await saveFailure(session.context(session.request), session.evidence);
     await ledger.recordUndone(open.transaction).catch(warn);
-    const left = await session.putBack(last, open);
+    let left = await session.putBack(last, open);
     const reason = redact(describeError(first));
-    if (left === undefined) await ledger.recordUndone(open.transaction, { isPutBack: true }).catch(warn);
     // A full disk here says nothing of the release.
     if (left === undefined && last?.release !== release.id && !(first instanceof EvidenceLost)) {
         await ledger.quarantine({
@@ -209,6 +220,8 @@ async function undo(
             at: session.now().toISOString(),
         });
     }
+    if (left === undefined && last !== undefined) left = await standAgain(session, last, open);
+    if (left === undefined) await ledger.recordUndone(open.transaction, { isPutBack: true }).catch(warn);
     const outcome = left === undefined ? "rolled-back" : "rollback-failed";
     const state =
         left !== undefined
