@@ -1,6 +1,6 @@
 /**
  * The Pulumi programs that Plumbline is compared with, run beside it with the same tools, plugins and Node, in the environment that a
- * Pulumi user has: without the place where Plumbline lets Node keep what it has compiled.
+ * Pulumi user has: without the place where Plumbline lets Node keep what it has compiled, and with every module loaded at once.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,7 +30,7 @@ export class ComparedProgram {
         env: Readonly<Record<string, string>> = {},
     ): Promise<ComparedProgram> {
         const state = await mkdtemp(path.join(tmpdir(), "plumbline-bench-state-"));
-        const { NODE_COMPILE_CACHE: _, ...usual } = project.environment();
+        const { NODE_COMPILE_CACHE: _, NODE_OPTIONS: __, ...usual } = project.environment();
         const all = { ...usual, ...env, PULUMI_BACKEND_URL: `file://${state}` };
         const program = new ComparedProgram(path.join(project.folder, "bench", name), all, state);
         const ran = await program.pulumi(["stack", "init", stack]);

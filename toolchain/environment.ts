@@ -5,9 +5,9 @@ import { toolPaths } from "./paths.ts";
 import { readStamp } from "./stamp.ts";
 
 /**
- * The base environment with the project's tools first on PATH, Pulumi steered to them, and a place where Node keeps what
- * it has compiled. What the user has set of `PULUMI_*` stays as it is. Plugins are never downloaded in the middle of an update on a machine where the set-up
- * had to build them.
+ * The base environment with the project's tools first on PATH, Pulumi steered to them, a place where Node keeps what it has
+ * compiled, and the modules that Pulumi's SDK need not load deferred. What the user has set stays as it is. Plugins are never
+ * downloaded in the middle of an update on a machine where the set-up had to build them.
  */
 export function toolEnvironment(projectDir: string, base: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
     const paths = toolPaths(projectDir, base);
@@ -22,10 +22,18 @@ export function toolEnvironment(projectDir: string, base: Readonly<NodeJS.Proces
     env.PULUMI_IGNORE_AMBIENT_PLUGINS ??= "true";
     env.PULUMI_SKIP_UPDATE_CHECK ??= "true";
     env.NODE_COMPILE_CACHE ??= paths.compiled;
+    env.NODE_OPTIONS = withPreload(base.NODE_OPTIONS, path.join(projectDir, "toolchain", "deferred-modules.cjs"));
     if (readStamp(paths, "docker-plugin")?.source === "registries") {
         env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ??= "true";
     }
     return env;
+}
+
+/** The options with one file more that Node loads first, once. In Node's quotes, for a path with spaces. */
+function withPreload(options: string | undefined, file: string): string {
+    const preload = `--require="${file.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+    if (options === undefined || options === "") return preload;
+    return options.includes(preload) ? options : `${options} ${preload}`;
 }
 
 /** Folders that `npm run` puts on PATH for itself: in a person's shell they have no place. */

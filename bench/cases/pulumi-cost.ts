@@ -82,9 +82,9 @@ export const noChangeCost: BenchCase = {
     async measure({ options, sides, note }) {
         const { plumbline } = await sides();
         const empty = await ComparedProgram.create(plumbline.project, "empty-program");
-        const stripped = await ComparedProgram.create(plumbline.project, "stripped-program", {
-            NODE_COMPILE_CACHE: plumbline.project.environment().NODE_COMPILE_CACHE ?? "",
-        });
+        const { NODE_COMPILE_CACHE = "", NODE_OPTIONS = "" } = plumbline.project.environment();
+        const asOurs = { NODE_COMPILE_CACHE, NODE_OPTIONS };
+        const stripped = await ComparedProgram.create(plumbline.project, "stripped-program", asOurs);
         const details: Record<string, unknown> = {};
         const figures: Figure[] = [];
         try {

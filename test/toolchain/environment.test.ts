@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { exportLines, toolEnvironment } from "../../toolchain/environment.ts";
@@ -22,6 +23,26 @@ describe("the environment of the tools", () => {
             NODE_COMPILE_CACHE: "/home/user/compiled",
         };
         expect(toolEnvironment("/p", own)).toMatchObject(own);
+    });
+
+    test("adds one file for Node to load first, once, behind what the user has set", () => {
+        const preload = '--require="/p q/toolchain/deferred-modules.cjs"';
+        expect(toolEnvironment("/p q", {}).NODE_OPTIONS).toBe(preload);
+        const own = toolEnvironment("/p q", { NODE_OPTIONS: "--no-warnings" });
+        expect(own.NODE_OPTIONS).toBe(`--no-warnings ${preload}`);
+        expect(toolEnvironment("/p q", own).NODE_OPTIONS).toBe(own.NODE_OPTIONS);
+    });
+
+    test("lets Node start in a folder whatever its name holds", async () => {
+        await inTemporaryFolder((folder) => {
+            const odd = path.join(folder, `it's a "clone" \\ of it`);
+            cpSync("toolchain/deferred-modules.cjs", path.join(odd, "toolchain/deferred-modules.cjs"), {
+                recursive: true,
+            });
+            const { NODE_OPTIONS } = toolEnvironment(odd, {});
+            const ran = execFileSync(process.execPath, ["-p", "6 * 7"], { encoding: "utf8", env: { NODE_OPTIONS } });
+            expect(ran).toBe("42\n");
+        });
     });
 
     test("does not invent a backend or a passphrase", () => {
