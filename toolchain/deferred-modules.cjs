@@ -1,21 +1,46 @@
 /**
  * Given to Node by the environment (`--require`), for the two processes of Pulumi's SDK that each run starts: the one of the
- * program, and the one of its dynamic resources. The SDK loads the TypeScript compiler and npm's resolver of dependencies
- * (`@npmcli/arborist`) in both, and needs them only where it has to serialise a function; Plumbline's providers bring their
- * text with them. So that they need not be read at each run, they are loaded when they are first asked for something.
+ * program, and the one of its dynamic resources. The SDK loads the TypeScript compiler and npm's resolver of dependencies in
+ * both, for functions that it would have to serialise, and a tracer; dockerode loads SSH and a reader of protocols for ways to
+ * connect and to build that few runs need. More than half of all modules are not read at each run: they are loaded when they
+ * are first used.
  */
 const Module = require("node:module");
 const path = require("node:path");
+
+/** Asked for a property when they are used, or called. */
+const wholes = [
+    "typescript",
+    "@npmcli/arborist",
+    "docker-modem/lib/ssh",
+    "dockerode/lib/session",
+    "dockerode/lib/buildkit",
+];
+/** Whose functions and classes are taken out of them at once, and used later. */
+const parts = [
+    "exporter-zipkin",
+    "instrumentation",
+    "instrumentation-grpc",
+    "resources",
+    "sdk-trace-base",
+    "sdk-trace-node",
+];
+
+/** Files whose place a stand-in has. */
+const deferred = new Set();
 
 const [, main = ""] = process.argv;
 
 if (/@pulumi[\\/]pulumi[\\/]cmd[\\/](run|dynamic-provider)\b/.test(main)) {
     const requireOfSdk = Module.createRequire(path.resolve(main, "deferred"));
-    for (const name of ["typescript", "@npmcli/arborist"]) defer(name, requireOfSdk);
+    for (const name of wholes) defer(name, requireOfSdk, (real, key) => real()[key]);
+    for (const name of parts) {
+        defer(`@opentelemetry/${name}`, requireOfSdk, (real, key) => standIn(() => real()[key]));
+    }
 }
 
-/** Puts in the place of a module one that becomes it with the first property read. Where it is not installed, nothing is done. */
-function defer(name, requireOfSdk) {
+/** Puts a stand-in in the place of a module. Where the module is not installed, nothing is done. */
+function defer(name, requireOfSdk, get) {
     let file;
     try {
         file = requireOfSdk.resolve(name);
@@ -25,16 +50,24 @@ function defer(name, requireOfSdk) {
     let loaded;
     const real = () => {
         if (loaded === undefined) {
-            delete require.cache[file];
-            loaded = requireOfSdk(file);
+            // The modules that are loaded from now on take each other as they are.
+            for (const one of deferred) delete require.cache[one];
+            deferred.clear();
+            loaded = { exports: requireOfSdk(file) };
         }
-        return loaded;
+        return loaded.exports;
     };
-    // With `__esModule` the SDK's imports take it as it is, without a copy of what it holds.
-    const get = (_, key) => (key === "__esModule" ? true : real()[key]);
-    require.cache[file] = Object.assign(new Module(file), {
-        filename: file,
-        loaded: true,
-        exports: new Proxy({}, { get }),
+    // With `__esModule` an import takes it as it is, without a copy of what it holds.
+    const exports = standIn(real, (key) => (key === "__esModule" ? true : get(real, key)));
+    require.cache[file] = Object.assign(new Module(file), { filename: file, loaded: true, exports });
+    deferred.add(file);
+}
+
+/** Behaves as a function, class or module that is fetched when it is first used. */
+function standIn(real, get = (key) => real()[key]) {
+    return new Proxy(function later() {}, {
+        get: (_, key) => get(key),
+        apply: (_, self, args) => Reflect.apply(real(), self, args),
+        construct: (_, args) => Reflect.construct(real(), args),
     });
 }
