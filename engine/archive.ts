@@ -3,7 +3,7 @@
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { extract, pack } from "tar-stream";
-import type { FileEntry, ListedFile } from "./docker-facts.ts";
+import type { FileEntry } from "./docker-facts.ts";
 
 export async function packFiles(files: readonly FileEntry[]): Promise<Buffer> {
     const archive = pack();
@@ -28,17 +28,15 @@ export async function firstFile(source: Readable): Promise<Buffer | undefined> {
     return found;
 }
 
-/** Every file, its name without the first folder, which is the one that was asked for. */
-export async function fileList(source: Readable): Promise<ListedFile[]> {
-    const files: ListedFile[] = [];
+/** The content of every file by its name, which is told without the first folder: the one that was asked for. */
+export async function filesOf(source: Readable): Promise<Map<string, Buffer>> {
+    const files = new Map<string, Buffer>();
     for await (const entry of unpack(source)) {
-        const { name, size, mode, type } = entry.header;
-        if (type === "file") {
-            files.push({ name: name.slice(name.indexOf("/") + 1), size: size ?? 0, mode: (mode ?? 0) & 0o7777 });
-        }
-        entry.resume();
+        const { name, type } = entry.header;
+        if (type === "file") files.set(name.slice(name.indexOf("/") + 1), await buffer(entry));
+        else entry.resume();
     }
-    return files.sort((left, right) => (left.name < right.name ? -1 : 1));
+    return files;
 }
 
 function unpack(source: Readable) {

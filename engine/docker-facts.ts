@@ -162,13 +162,6 @@ export interface FileEntry {
     readonly gid?: number;
 }
 
-export interface ListedFile {
-    /** Path below the asked folder. */
-    readonly name: string;
-    readonly size: number;
-    readonly mode: number;
-}
-
 export interface LogLine {
     readonly stream: "stdout" | "stderr";
     readonly line: string;

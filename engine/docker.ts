@@ -3,7 +3,7 @@
 import type { Duplex, Readable } from "node:stream";
 import Docker from "dockerode";
 import { PlumblineError } from "../release/errors.ts";
-import { fileList, firstFile, packFiles } from "./archive.ts";
+import { filesOf, firstFile, packFiles } from "./archive.ts";
 import { clientOptions, engineAddress } from "./docker-address.ts";
 import { engineError, mayPass, registryRefusal, statusOf, wasNotReached, wordsOf } from "./docker-errors.ts";
 import {
@@ -22,7 +22,6 @@ import {
     engineDefaults,
     type FileEntry,
     type ImageFacts,
-    type ListedFile,
     type LogLine,
     type NetworkFacts,
     type RegistryAnswer,
@@ -396,9 +395,9 @@ export class Engine {
         return this.readArchive(containerId, path, firstFile);
     }
 
-    /** Every file below a folder, also in its folders, by name; empty when the folder is not there. */
-    async listFiles(containerId: string, dir: string): Promise<readonly ListedFile[]> {
-        return (await this.readArchive(containerId, dir, fileList)) ?? [];
+    /** Every file below a folder, also in its folders, by name; empty when the folder is not there. One question, one moment. */
+    async readFiles(containerId: string, dir: string): Promise<ReadonlyMap<string, Buffer>> {
+        return (await this.readArchive(containerId, dir, filesOf)) ?? new Map();
     }
 
     private async readArchive<T>(

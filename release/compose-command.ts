@@ -54,14 +54,20 @@ export async function composeConfig(call: ComposeCall): Promise<ComposeOutput> {
     if (config.failure !== null) throw composeError(call, config.failure, config.stderr);
     refuseUnsetVariables(call.file, config.stderr);
     refuseSearchPath(call.file, config.stdout);
-    const named: unknown = parse(config.stdout)?.services;
-    const present = named !== null && typeof named === "object" ? Object.keys(named) : [];
     return {
         text: config.stdout,
         warnings: warningsOf(config.stderr, call.projectDir),
         profiles: words(profiles),
-        offServices: words(every).filter((name) => !present.includes(name)),
+        offServices: absent(words(every), config.stdout),
     };
+}
+
+/** Those of the services that the text leaves out. */
+function absent(services: readonly string[], text: string): string[] {
+    if (services.length === 0) return [];
+    const named: unknown = parse(text)?.services;
+    const present = named !== null && typeof named === "object" ? Object.keys(named) : [];
+    return services.filter((name) => !present.includes(name));
 }
 
 const nothing: Outcome = { failure: null, stdout: "", stderr: "" };

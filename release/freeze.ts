@@ -206,7 +206,8 @@ function healthPolicy({ health }: Settings): HealthPolicy {
     };
 }
 
-function networkPolicy({ network }: Settings): NetworkPolicy {
+/** How patient a stack is with its engine and its services: times in milliseconds, the first attempt counted. */
+export function networkPolicy({ network }: Settings): NetworkPolicy {
     return {
         timeoutMs: Math.round(network.timeoutSeconds * 1000),
         retry: {

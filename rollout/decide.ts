@@ -1,9 +1,10 @@
 /** What a run of the program deploys, decided before the first resource is declared: read, chosen and judged. */
 import { connectEngine } from "../engine/docker.ts";
 import { stackConfiguration } from "../release/config.ts";
+import { networkPolicy } from "../release/freeze.ts";
 import { refuseGateSkippingVariables } from "../release/gate-skipping.ts";
 import { loadRelease } from "../release/load.ts";
-import { checkPassphrase, type Settings } from "../release/settings.ts";
+import { checkPassphrase, parseSettings, type Settings } from "../release/settings.ts";
 import { requireSettings } from "../release/stack-file.ts";
 import { lookAtEngine } from "../validation/preflight/look.ts";
 import { preflight } from "../validation/preflight/preflight.ts";
@@ -44,11 +45,11 @@ export async function decideRelease(run: ProgramRun): Promise<Decision> {
     checkPassphrase(stack, env);
     const raw = stackConfiguration(run.config);
     requireSettings(stack, raw);
-    const loaded = await loadRelease(".", stack, raw);
+    const engine = connectEngine(run.engineHost, networkPolicy(parseSettings(stack, raw)));
+    // Side by side: the engine is asked while the baseline is read.
+    const [loaded, look] = await Promise.all([loadRelease(".", stack, raw), lookAtEngine(engine)]);
     const { settings, release: frozen } = loaded;
-    const engine = connectEngine(run.engineHost, frozen.network);
     const ledger = new Ledger(engine, frozen.project, frozen.edge.image.reference);
-    const look = await lookAtEngine(engine);
     const baseline = await withFreePorts(frozen, settings, look, ledger);
     const choice = await chooseRelease(baseline, { engine, env, isPreview, ledger, isReached: look.reached });
     const { release, text, abandoned, renewals } = choice;

@@ -14,6 +14,7 @@ import { PlumblineError } from "../release/errors.ts";
 import type { Renewals } from "../release/renewals.ts";
 import type { DeclaredContainer, Release } from "../release/types.ts";
 import { callerOf } from "./caller.ts";
+import { commitFile, LedgerFiles, releaseFile, undoneFile } from "./ledger-files.ts";
 import { processStartTime } from "./process.ts";
 
 /** Who works on a stack at this moment, and since when. */
@@ -81,18 +82,10 @@ export interface LedgerState {
     readonly pin: PinRecord | undefined;
 }
 
-/** A file as it stands, and what it says. */
-interface Json<T> {
-    readonly text: string;
-    readonly value: T;
-}
-
 const folder = "/ledger";
 /** Longest time in milliseconds that the engine takes to show a container that another deployer creates. */
 const creationMs = 30_000;
 const askEveryMs = 100;
-const commitName = /^commit-(\d{6})\.json$/;
-const quarantineName = /^quarantine-([0-9a-f]+)\.json$/;
 
 export class Ledger {
     readonly #engine: Engine;
@@ -124,24 +117,21 @@ export class Ledger {
 
     /** What a plan has to know: also where nothing was ever deployed. */
     async state(): Promise<LedgerState> {
+        // In this order: a transaction that ends meanwhile is seen in both, never in neither.
         const open = await this.current();
-        if (!(await this.#isReadable())) {
-            return { open, lastCommit: undefined, quarantine: {}, pin: undefined };
-        }
-        const names = await this.#names();
-        const records = await Promise.all(
-            names.filter((name) => quarantineName.test(name)).map((name) => this.#read<QuarantineRecord>(name)),
-        );
-        const standing = records.flatMap((record) =>
-            record === undefined || record.liftedBy !== null ? [] : [record],
-        );
-        const pin = await this.#read<PinRecord | { release: null }>("pin.json");
+        const { lastCommit, pin, quarantine } = await this.read();
         return {
             open,
-            lastCommit: await this.#newestCommit(names),
-            quarantine: Object.fromEntries(standing.map((record) => [record.release, record])),
-            pin: pin === undefined || pin.release === null ? undefined : pin,
+            lastCommit,
+            quarantine: Object.fromEntries(quarantine.map((record) => [record.release, record])),
+            pin,
         };
+    }
+
+    /** Everything that the ledger says at this moment; nothing where nothing was ever deployed. */
+    async read(): Promise<LedgerFiles> {
+        const files = (await this.#isReadable()) ? await this.#engine.readFiles(this.#helperName, folder) : new Map();
+        return new LedgerFiles(files, { project: this.#project, volume: this.volume });
     }
 
     /**
@@ -197,24 +187,22 @@ export class Ledger {
 
     /** Records where an open transaction wants to go, so that whoever recovers it knows the containers. */
     async recordTarget(transaction: string, target: Placement, release: string): Promise<void> {
-        await this.#write(releaseFile(target.release), release);
-        await this.#write(`transaction-${transaction}.json`, JSON.stringify(target));
+        // In this order, since whoever finds the second looks for the first.
+        await this.#write({
+            [releaseFile(target.release)]: release,
+            [`transaction-${transaction}.json`]: JSON.stringify(target),
+        });
     }
 
     /** Where a transaction wanted to go; nothing when it was killed before it had said so, and so had not acted. */
-    target(transaction: string): Promise<Placement | undefined> {
-        return this.#read<Placement>(`transaction-${transaction}.json`);
+    async target(transaction: string): Promise<Placement | undefined> {
+        return (await this.read()).json<Placement>(`transaction-${transaction}.json`);
     }
 
     /** Writes the commit: from here on the release is the last known good, and recovery only goes forward. */
     async commit(record: Omit<CommitRecord, "sequence">): Promise<CommitRecord> {
-        const newest = (await this.#names())
-            .filter((name) => commitName.test(name))
-            .sort()
-            .at(-1);
-        const sequence = Number(commitName.exec(newest ?? "")?.[1] ?? 0) + 1;
-        const commit: CommitRecord = { sequence, ...record };
-        await this.#write(`commit-${String(sequence).padStart(6, "0")}.json`, JSON.stringify(commit));
+        const commit: CommitRecord = { sequence: (await this.read()).newestSequence + 1, ...record };
+        await this.#write({ [commitFile(commit.sequence)]: JSON.stringify(commit) });
         return commit;
     }
 
@@ -225,52 +213,42 @@ export class Ledger {
      * @param isPutBack said afterwards: what ran before was proven to run again
      */
     async recordUndone(transaction: string, { isPutBack = false } = {}): Promise<void> {
-        await this.#write(undoneFile(transaction), JSON.stringify({ transaction, isPutBack }));
+        await this.#write({ [undoneFile(transaction)]: JSON.stringify({ transaction, isPutBack }) });
     }
 
     /** Whether a transaction has gone backward to its end, for whoever finds no other record of it. */
     async wasPutBack(transaction: string): Promise<boolean> {
-        return (await this.#read<{ readonly isPutBack?: boolean }>(undoneFile(transaction)))?.isPutBack === true;
+        return (await this.read()).json<{ readonly isPutBack?: boolean }>(undoneFile(transaction))?.isPutBack === true;
     }
 
     /** The newest commit, or nothing: also where the stack was never deployed on this engine, or was destroyed since. */
     async lastCommit(): Promise<CommitRecord | undefined> {
-        if (!(await this.#isReadable())) return undefined;
-        return this.#newestCommit(await this.#names());
+        return (await this.read()).lastCommit;
     }
 
     /** The release of the newest commit; nothing where `lastCommit` is nothing. */
     async lastRelease(): Promise<Release | undefined> {
-        const last = await this.lastCommit();
-        return last === undefined ? undefined : this.release(last.release);
+        const files = await this.read();
+        const last = files.lastCommit;
+        return last === undefined ? undefined : files.release(last.release)?.value;
     }
 
     /** The newest release that was ever committed, also of a stack that was destroyed since. */
     async newestRelease(): Promise<Release | undefined> {
-        const [newest] = await this.commits();
-        return newest === undefined ? undefined : this.release(newest.release);
+        const files = await this.read();
+        const [newest] = files.commits;
+        return newest === undefined ? undefined : files.release(newest.release)?.value;
     }
 
     /** All commits, the newest first. */
     async commits(): Promise<CommitRecord[]> {
-        if (!(await this.#isReadable())) return [];
-        const names = await this.#names();
-        const newestFirst = names
-            .filter((name) => commitName.test(name))
-            .sort()
-            .reverse();
-        const records = await Promise.all(newestFirst.map((name) => this.#read<CommitRecord>(name)));
-        return records.filter(
-            (record) => record !== undefined && !names.includes(undoneFile(record.transaction)),
-        ) as CommitRecord[];
+        return (await this.read()).commits;
     }
 
     /** The commits since the stack was last taken down, the newest first: what they did still stands. */
     async commitsSinceDestroyed(): Promise<CommitRecord[]> {
-        const all = await this.commits();
-        if (all.length === 0) return [];
-        const destroyed = await this.#read<{ readonly sequence: number }>("destroyed.json");
-        return all.filter(({ sequence }) => sequence > (destroyed?.sequence ?? 0));
+        const { commits, destroyedAt = 0 } = await this.read();
+        return commits.filter(({ sequence }) => sequence > destroyedAt);
     }
 
     /**
@@ -278,30 +256,30 @@ export class Ledger {
      * @throws PlumblineError `rollback` when its file is damaged
      */
     async releaseText(id: string): Promise<string | undefined> {
-        return (await this.#readRelease(id))?.text;
+        return (await this.read()).release(id)?.text;
     }
 
     /** The same, parsed. */
     async release(id: string): Promise<Release | undefined> {
-        return (await this.#readRelease(id))?.value;
+        return (await this.read()).release(id)?.value;
     }
 
     /** Refuses a release from now on, until it is forced. */
     async quarantine(record: Omit<QuarantineRecord, "liftedBy">): Promise<void> {
-        await this.#write(`quarantine-${record.release}.json`, JSON.stringify({ ...record, liftedBy: null }));
+        await this.#write({ [`quarantine-${record.release}.json`]: JSON.stringify({ ...record, liftedBy: null }) });
     }
 
     /** Ends a quarantine: the release was forced, and committed. */
     async liftQuarantine(release: string, transaction: string): Promise<void> {
         const name = `quarantine-${release}.json`;
-        const record = await this.#read<QuarantineRecord>(name);
-        if (record !== undefined) await this.#write(name, JSON.stringify({ ...record, liftedBy: transaction }));
+        const record = (await this.read()).json<QuarantineRecord>(name);
+        if (record !== undefined) await this.#write({ [name]: JSON.stringify({ ...record, liftedBy: transaction }) });
     }
 
     /** Pins a release, or takes the pin out with null. */
     async pin(release: string | null): Promise<void> {
         const by = `${thisProcess().user}@${hostname()}`;
-        await this.#write("pin.json", JSON.stringify({ release, by, at: new Date().toISOString() }));
+        await this.#write({ "pin.json": JSON.stringify({ release, by, at: new Date().toISOString() }) });
     }
 
     /**
@@ -312,7 +290,7 @@ export class Ledger {
         const facts = await this.#engine.inspect(this.#helperName);
         if (facts === undefined) return;
         const last = await this.lastCommit();
-        if (last !== undefined) await this.#write("destroyed.json", JSON.stringify({ sequence: last.sequence }));
+        if (last !== undefined) await this.#write({ "destroyed.json": JSON.stringify({ sequence: last.sequence }) });
         await this.#engine.remove(facts.id);
     }
 
@@ -337,71 +315,12 @@ export class Ledger {
         return [...(await this.#engine.list({ "plumbline.project": this.#project, "plumbline.role": "transaction" }))];
     }
 
-    async #names(): Promise<string[]> {
-        return (await this.#engine.listFiles(this.#helperName, folder)).map(({ name }) => name);
-    }
-
-    async #newestCommit(names: readonly string[]): Promise<CommitRecord | undefined> {
-        const destroyed = await this.#read<{ readonly sequence: number }>("destroyed.json");
-        const newestFirst = names
-            .filter((name) => commitName.test(name))
-            .sort()
-            .reverse();
-        for (const name of newestFirst) {
-            if (Number(commitName.exec(name)?.[1]) === destroyed?.sequence) return undefined;
-            const record = await this.#read<CommitRecord>(name);
-            if (record !== undefined && !names.includes(undoneFile(record.transaction))) return record;
-        }
-        return undefined;
-    }
-
-    async #write(name: string, content: string): Promise<void> {
+    /** @param contents text by name, written in this order */
+    async #write(contents: Readonly<Record<string, string>>): Promise<void> {
         // Whoever has undone the first deployment of another clone may just have taken it away.
         if ((await this.#engine.inspect(this.#helperName)) === undefined) await this.open();
-        await this.#engine.putFiles(this.#helperName, folder, [{ name, content, mode: 0o600 }]);
-    }
-
-    async #read<T>(name: string): Promise<T | undefined> {
-        return (await this.#readJson<T>(name))?.value;
-    }
-
-    async #readRelease(id: string): Promise<Json<Release> | undefined> {
-        if (!(await this.#isReadable())) return undefined;
-        const read = await this.#readJson<Release>(releaseFile(id));
-        if (read !== undefined) this.#assertWhole(id, read.value);
-        return read;
-    }
-
-    /** @throws PlumblineError when the file is there and is no JSON: a damaged ledger is said, never taken for an empty one */
-    async #readJson<T>(name: string): Promise<Json<T> | undefined> {
-        const text = (await this.#engine.getFile(this.#helperName, `${folder}/${name}`))?.toString("utf8");
-        if (text === undefined) return undefined;
-        try {
-            return { text, value: JSON.parse(text) as T };
-        } catch (error) {
-            throw this.#damaged(
-                name,
-                "look at the file; the releases before it are in the other files of the volume",
-                error,
-            );
-        }
-    }
-
-    /** JSON, but of something else than the release that its name says. */
-    #assertWhole(id: string, release: Partial<Release>): void {
-        if (release.id === id && Array.isArray(release.services)) return;
-        throw this.#damaged(
-            releaseFile(id),
-            "deploy the sources of that release again, or choose another one from `npm run releases`",
-        );
-    }
-
-    #damaged(name: string, remedy: string, cause?: unknown): PlumblineError {
-        return new PlumblineError(
-            "rollback",
-            `the ledger of ${this.#project} is damaged: ${name} on volume ${this.volume}`,
-            { remedy, ...(cause === undefined ? {} : { cause }) },
-        );
+        const files = Object.entries(contents).map(([name, content]) => ({ name, content, mode: 0o600 }));
+        await this.#engine.putFiles(this.#helperName, folder, files);
     }
 
     /** Creates a container by a name that only one can have. False when it is there already. */
@@ -443,14 +362,6 @@ export function busy(project: string, other: OpenTransaction): PlumblineError {
         `${project}: transaction ${other.transaction} of ${who} has been under way since ${other.since}`,
         { remedy: "wait until it has ended; if it never will, run `npm run recover`" },
     );
-}
-
-function releaseFile(id: string): string {
-    return `release-${id}.json`;
-}
-
-function undoneFile(transaction: string): string {
-    return `undone-${transaction}.json`;
 }
 
 const prefix = "plumbline.transaction.";

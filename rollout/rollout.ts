@@ -39,7 +39,8 @@ export async function performRollout(
     await assertDeclared(engine, request);
     await ledger.open();
     const open = await begin(session, request);
-    const last = await ledger.lastCommit();
+    const recorded = await ledger.read();
+    const last = recorded.lastCommit;
     const guard = startGuard(request, open);
     const mayAct = () => session.assertHeld(open);
     const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };
@@ -50,7 +51,7 @@ export async function performRollout(
         hasBegun = true;
         await ledger.recordTarget(open.transaction, session.placement({}), request.releaseText);
         await removeFileLeftovers(engine, release.project, release).catch(warn);
-        const previous = last === undefined ? undefined : await ledger.release(last.release);
+        const previous = last === undefined ? undefined : recorded.release(last.release)?.value;
         const context = session.context(request);
         const situation = await readSituation(context, engine, {
             finishedJobs: await finishedJobs(ledger, release),

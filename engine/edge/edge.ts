@@ -31,6 +31,17 @@ import {
 /** What `applyConfig` did. `slots`: only servers changed, by socket. */
 export type AppliedConfig = "unchanged" | "slots" | "reloaded";
 
+/** What the edge runs, and what it would come up with after a restart, as one question tells both. */
+interface EdgeLook {
+    readonly states: readonly ServerState[];
+    /** Slots as the running edge has them, not as the file says. */
+    readonly slots: EdgeSlots;
+    /** Structure of the configuration that runs. */
+    readonly structure: string;
+    /** The configuration on the volume. */
+    readonly file: string;
+}
+
 /** A service, or one of its replicas, and the container that is to stand for it. */
 export interface Assignment {
     readonly service: string;
@@ -39,6 +50,9 @@ export interface Assignment {
 }
 
 const configPath = "/etc/plumbline-edge/haproxy.cfg";
+const socketPath = "/usr/local/bin/edge-socket";
+const fileFollows = "\n--- the file ---\n";
+const lookScript = `${socketPath} && printf '${fileFollows.replaceAll("\n", "\\n")}' && cat ${configPath}`;
 /** How often the edge is asked while something is awaited, in milliseconds. */
 const askEveryMs = 100;
 /** Longest time for one command inside the edge: they take some 100 ms. */
@@ -93,8 +107,8 @@ export class EdgeControl {
 
     /** Makes the edge serve what the release wants, on the networks as they are here, with the slots as they are. */
     async serve(release: EdgeRelease): Promise<AppliedConfig> {
-        const ranges = await networkRanges(this.engine, release);
-        return this.applyConfig(renderEdgeConfig(release, await this.readSlots(), defaultEdgePolicy, ranges));
+        const [ranges, seen] = await Promise.all([networkRanges(this.engine, release), this.look()]);
+        return this.make(renderEdgeConfig(release, seen.slots, defaultEdgePolicy, ranges), seen);
     }
 
     /**
@@ -104,20 +118,22 @@ export class EdgeControl {
      * @throws PlumblineError when HAProxy refuses it; the old configuration stays and goes on running
      */
     async applyConfig(text: string): Promise<AppliedConfig> {
-        if ((await this.runningStructure()) === structureOf(text)) {
+        return this.make(text, await this.look());
+    }
+
+    private async make(text: string, seen: EdgeLook): Promise<AppliedConfig> {
+        if (seen.structure === structureOf(text)) {
             const slots = slotsOf(text);
-            const changed = changedServices(await this.readSlots(), slots).length > 0;
+            const changed = changedServices(seen.slots, slots).length > 0;
             if (changed) await this.change(() => slots, { persist: true });
-            if (text === (await this.file())) return changed ? "slots" : "unchanged";
-            await this.write(text);
+            if (text !== (changed ? (await this.look()).file : seen.file)) await this.write(text);
             return changed ? "slots" : "unchanged";
         }
-        const before = await this.file();
         await this.write(text);
         try {
             await this.reload(structureOf(text));
         } catch (error) {
-            await this.write(before);
+            await this.write(seen.file);
             throw error;
         }
         return "reloaded";
@@ -174,23 +190,23 @@ export class EdgeControl {
     async resolved(service: string, container: string, timeoutMs = resolveWithinMs): Promise<void> {
         await this.until(
             timeoutMs,
-            async () => {
-                const facts = await this.engine.inspect(container);
-                const addresses = Object.values(facts?.addresses ?? {}).filter((address) => address !== "");
-                const servers = (await this.servers()).filter(
-                    ({ backend, server, fqdn }) =>
-                        fqdn === container && placeOfServer(backend, server)?.entry === service,
-                );
-                return (
-                    servers.length > 0 &&
-                    servers.every((server) => isResolved(server) && addresses.includes(server.address))
-                );
-            },
+            async () => this.sendsTo({ service, container }, await this.servers()),
             () =>
                 new PlumblineError("switch", `The edge did not find container ${container} within ${timeoutMs} ms`, {
                     service,
                     remedy: "Look whether the container runs and is on the edge's network (docker inspect).",
                 }),
+        );
+    }
+
+    private async sendsTo({ service, container }: Assignment, states: readonly ServerState[]): Promise<boolean> {
+        const facts = await this.engine.inspect(container);
+        const addresses = Object.values(facts?.addresses ?? {}).filter((address) => address !== "");
+        const servers = states.filter(
+            ({ backend, server, fqdn }) => fqdn === container && placeOfServer(backend, server)?.entry === service,
+        );
+        return (
+            servers.length > 0 && servers.every((server) => isResolved(server) && addresses.includes(server.address))
         );
     }
 
@@ -233,33 +249,37 @@ export class EdgeControl {
         turn: (slots: EdgeSlots) => EdgeSlots,
         options: { readonly persist: boolean; readonly awaited?: readonly Assignment[] },
     ): Promise<void> {
-        const awaited = options.awaited ?? [];
-        if (awaited.length > 0) {
-            await this.alone(() => this.rename(turn));
-            await Promise.all(awaited.map(({ service, container }) => this.resolved(service, container)));
-        }
-        await this.alone(async () => {
-            const { shape, from, to } = await this.rename(turn);
-            await this.tell(stateCommands(shape, from, to));
-            await this.tell(clearingCommands(shape, from, to));
-            if (!options.persist) return;
-            const file = await this.file();
-            const wanted = withSlots(file, to);
-            if (wanted !== file) await this.write(wanted);
+        const { persist, awaited = [] } = options;
+        const isDone = await this.alone(async () => {
+            const seen = await this.rename(turn);
+            const found = await Promise.all(awaited.map((one) => this.sendsTo(one, seen.states)));
+            if (found.includes(false)) return false;
+            await this.turnTo(seen, turn, persist);
+            return true;
         });
+        if (isDone) return;
+        // Others may change their slots while these are looked for.
+        await Promise.all(awaited.map(({ service, container }) => this.resolved(service, container)));
+        await this.alone(async () => this.turnTo(await this.rename(turn), turn, persist));
+    }
+
+    private async turnTo(seen: EdgeLook, turn: (slots: EdgeSlots) => EdgeSlots, persist: boolean): Promise<void> {
+        const shape = shapeFromStates(seen.states);
+        const to = turn(seen.slots);
+        await this.tell(stateCommands(shape, seen.slots, to));
+        await this.tell(clearingCommands(shape, seen.slots, to));
+        const wanted = withSlots(seen.file, to);
+        if (persist && wanted !== seen.file) await this.write(wanted);
     }
 
     /** Gives the slots the names that they are to have; who serves stays as it is. */
-    private async rename(
-        turn: (slots: EdgeSlots) => EdgeSlots,
-    ): Promise<{ readonly shape: EdgeShape; readonly from: EdgeSlots; readonly to: EdgeSlots }> {
-        const states = await this.servers();
-        const shape = shapeFromStates(states);
-        const from = slotsFromStates(states);
-        const to = turn(from);
-        this.refuseUnknown(shape, changedServices(from, to));
-        await this.tell(namingCommands(shape, from, to));
-        return { shape, from, to };
+    private async rename(turn: (slots: EdgeSlots) => EdgeSlots): Promise<EdgeLook> {
+        const seen = await this.look();
+        const shape = shapeFromStates(seen.states);
+        const to = turn(seen.slots);
+        this.refuseUnknown(shape, changedServices(seen.slots, to));
+        await this.tell(namingCommands(shape, seen.slots, to));
+        return seen;
     }
 
     /** One change at a time: services that start side by side must not write each other's slots away. */
@@ -282,12 +302,21 @@ export class EdgeControl {
         });
     }
 
+    private async look(): Promise<EdgeLook> {
+        const questions = "show servers state; show env PLUMBLINE_STRUCTURE\n";
+        const { stdout } = await this.run(["sh", "-c", lookScript], questions);
+        const [answers = "", ...file] = stdout.split(fileFollows);
+        const states = parseServerStates(answers);
+        const structure = structureIn(answers);
+        return { states, slots: slotsFromStates(states), structure, file: file.join(fileFollows) };
+    }
+
     private async servers(): Promise<readonly ServerState[]> {
         return parseServerStates(await this.ask("show servers state"));
     }
 
     private async runningStructure(): Promise<string> {
-        return /^PLUMBLINE_STRUCTURE=(\S+)$/m.exec(await this.ask("show env PLUMBLINE_STRUCTURE"))?.[1] ?? "unknown";
+        return structureIn(await this.ask("show env PLUMBLINE_STRUCTURE"));
     }
 
     private async reload(structure: string): Promise<void> {
@@ -308,10 +337,6 @@ export class EdgeControl {
                 return this.failure("The edge did not take its new configuration", new Error(said));
             },
         );
-    }
-
-    private async file(): Promise<string> {
-        return (await this.run(["cat", configPath])).stdout;
     }
 
     private async write(text: string): Promise<void> {
@@ -338,7 +363,7 @@ export class EdgeControl {
     }
 
     private async ask(command: string): Promise<string> {
-        return (await this.run(["/usr/local/bin/edge-socket"], `${command}\n`)).stdout;
+        return (await this.run([socketPath], `${command}\n`)).stdout;
     }
 
     private async run(argv: readonly string[], stdin?: string): Promise<ExecResult> {
@@ -368,4 +393,8 @@ export class EdgeControl {
             await sleep(askEveryMs);
         }
     }
+}
+
+function structureIn(answer: string): string {
+    return /^PLUMBLINE_STRUCTURE=(\S+)$/m.exec(answer)?.[1] ?? "unknown";
 }

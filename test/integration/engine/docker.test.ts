@@ -114,11 +114,13 @@ describe("files", () => {
         expect((await engine.getFile(reader, "/ledger/a.json"))?.toString()).toBe('{"ü":1}');
         expect(await engine.getFile(reader, "/ledger/deep/b.bin")).toEqual(bytes);
         expect(await engine.getFile(reader, "/ledger/none")).toBeUndefined();
-        expect(await engine.listFiles(reader, "/ledger")).toEqual([
-            { name: "a.json", size: 8, mode: 0o600 },
-            { name: "deep/b.bin", size: 100_000, mode: 0o644 },
-        ]);
-        expect(await engine.listFiles(reader, "/ledger/none")).toEqual([]);
+        expect(await engine.readFiles(reader, "/ledger")).toEqual(
+            new Map([
+                ["a.json", Buffer.from('{"ü":1}')],
+                ["deep/b.bin", bytes],
+            ]),
+        );
+        expect(await engine.readFiles(reader, "/ledger/none")).toEqual(new Map());
         await expect(engine.getFile(`nobody-${mark}`, "/x")).rejects.toThrow(PlumblineError);
         await engine.remove(reader);
         await engine.removeVolume(volume);
