@@ -7,6 +7,9 @@ import { deviations, expectedStates } from "../rollout/expected-states.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
 
+/** Milliseconds after which a rollout mostly waits. */
+const loadNextAfterMs = 1_000;
+
 interface Inputs {
     readonly release: string;
     readonly edge: DeclaredContainer;
@@ -72,10 +75,9 @@ async function outputsOf(inputs: Inputs, previousSecrets: Record<string, string>
         renewals,
     };
     const { performRollout } = await import("../rollout/rollout.ts");
-    const rollout = performRollout(request);
-    // What comes next in this process, read while the services start. What hinders it is said there.
-    import("../validation/recorded.ts").catch(() => undefined);
-    const outcome = await rollout;
+    // What comes next in this process is loaded while the services start. What hinders it is said there.
+    const loading = setTimeout(() => import("../validation/recorded.ts").catch(() => undefined), loadNextAfterMs);
+    const outcome = await performRollout(request).finally(() => clearTimeout(loading));
     return { ...inputs, outcome, observed: expectedStates(release) };
 }
 

@@ -212,16 +212,17 @@ export class EdgeControl {
 
     /** Connections that are open to a slot of a service, over all of its ports. */
     async sessions(service: string, slot: SlotName): Promise<number> {
-        const [heading = "", ...lines] = (await this.ask("show stat")).split("\n");
-        const columns = heading.replace(/^# /, "").split(",");
-        const [proxyAt, serverAt, currentAt] = ["pxname", "svname", "scur"].map((name) => columns.indexOf(name));
-        return lines
-            .map((line) => line.split(","))
-            .filter((values) => {
-                const place = placeOfServer(values[proxyAt ?? -1] ?? "", values[serverAt ?? -1] ?? "");
-                return place?.entry === service && place.slot === slot && place.part === "clients";
-            })
-            .reduce((sum, values) => sum + Number(values[currentAt ?? -1] ?? 0), 0);
+        return openSessions(await this.ask("show stat"), service, slot);
+    }
+
+    /** Connections that are open to the containers that these services had before the last switch. */
+    async draining(services: readonly string[]): Promise<number> {
+        const [states = "", stat = ""] = (await this.ask("show servers state; show stat")).split(/^(?=# pxname)/m);
+        const slots = slotsFromStates(parseServerStates(states));
+        return services.reduce((sum, service) => {
+            const active = slots[service]?.active;
+            return active == null ? sum : sum + openSessions(stat, service, active === "a" ? "b" : "a");
+        }, 0);
     }
 
     /** Connections that clients have open to the edge. */
@@ -397,4 +398,18 @@ export class EdgeControl {
 
 function structureIn(answer: string): string {
     return /^PLUMBLINE_STRUCTURE=(\S+)$/m.exec(answer)?.[1] ?? "unknown";
+}
+
+/** Reads the answer of `show stat`. */
+function openSessions(stat: string, service: string, slot: SlotName): number {
+    const [heading = "", ...lines] = stat.split("\n");
+    const columns = heading.replace(/^# /, "").split(",");
+    const [proxyAt, serverAt, currentAt] = ["pxname", "svname", "scur"].map((name) => columns.indexOf(name));
+    return lines
+        .map((line) => line.split(","))
+        .filter((values) => {
+            const place = placeOfServer(values[proxyAt ?? -1] ?? "", values[serverAt ?? -1] ?? "");
+            return place?.entry === service && place.slot === slot && place.part === "clients";
+        })
+        .reduce((sum, values) => sum + Number(values[currentAt ?? -1] ?? 0), 0);
 }

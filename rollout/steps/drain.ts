@@ -8,14 +8,7 @@ const askEveryMs = 250;
 /** After it nobody is connected to the previous containers, or the time is up; they go on running until the commit. */
 export function drainStep(context: RolloutContext, services: readonly string[], after: readonly string[]): Step {
     const { edge, release } = context;
-    const open = async () => {
-        const slots = await edge.readSlots();
-        const counts = services.map(async (service) => {
-            const active = slots[service]?.active;
-            return active == null ? 0 : edge.sessions(service, active === "a" ? "b" : "a");
-        });
-        return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
-    };
+    const open = () => edge.draining(services);
     return {
         name: "drain",
         after,

@@ -1,5 +1,6 @@
 /** The real edge with real services behind it: slots, holds, candidates, restarts, damage, reloads. */
 
+import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
@@ -206,6 +207,27 @@ describe("a hand-over", () => {
         expect(await stage.edge.connections()).toBeGreaterThanOrEqual(0);
         await stage.edge.release("db", db1.container);
         expect(await waiting).toBe("db1");
+    });
+
+    test("a connection that was open before a switch drains, until its client has closed it [R98]", async () => {
+        await stage.engine.start(db2.id);
+        const open = connect({ port: await stage.hostPort(5432), host: "127.0.0.1" });
+        try {
+            open.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+            await once(open, "data");
+            expect(await stage.edge.draining(["api", "db"])).toBe(0);
+            await stage.edge.switchTo([{ service: "db", container: db2.container }]);
+            // With what other tests may have left open.
+            const left = await stage.edge.draining(["db"]);
+            expect(left).toBeGreaterThanOrEqual(1);
+            expect(await stage.edge.draining(["api", "db"])).toBe(left);
+            open.destroy();
+            while ((await stage.edge.draining(["db"])) >= left) await sleep(100);
+        } finally {
+            open.destroy();
+        }
+        await stage.edge.switchTo([{ service: "db", container: db1.container }]);
+        await stage.engine.stop(db2.id, 5);
     });
 });
 
