@@ -27,6 +27,7 @@ import {
     type RegistryAnswer,
     type VolumeFacts,
 } from "./docker-facts.ts";
+import { endLeftShims, heldByFolder, heldByShim, isHeldByShim } from "./left-shim.ts";
 import { Frames, LogLines } from "./log-lines.ts";
 import { enginePolicy, type RetryPolicy, sleep, withRetry } from "./retry.ts";
 
@@ -37,7 +38,20 @@ export interface EngineOptions {
     readonly retry?: RetryPolicy;
     /** Longest silence of one call. @default 30000 */
     readonly timeoutMs?: number;
+    /** What clears the remains of a crash; without it they are an error, which says what does. */
+    readonly helper?: EngineHelper;
 }
+
+/** A container for what no call of the engine does. */
+export interface EngineHelper {
+    /** One with a shell, which the engine has. */
+    readonly image: string;
+    /** Told what was done. */
+    readonly note: (message: string) => void;
+}
+
+/** How a container is asked to start whose left shim was ended: containerd tidies up first. About five seconds in all. */
+const tidying: RetryPolicy = { attempts: 25, firstDelayMs: 200, factor: 1, maxDelayMs: 200, jitter: 0 };
 
 /**
  * Opens the door. No connection is made yet: the first call does, and an engine that is down is an error of that call.
@@ -57,6 +71,7 @@ export class Engine {
     /** Where it is, for messages. */
     readonly address: string;
     private readonly retry: RetryPolicy;
+    private readonly helper: EngineHelper | undefined;
     /** For calls that answer at once, and for those that may be silent for long. */
     private readonly quick: Docker;
     private readonly patient: Docker;
@@ -65,6 +80,7 @@ export class Engine {
         const client = clientOptions(address);
         this.address = address;
         this.retry = options.retry ?? enginePolicy;
+        this.helper = options.helper;
         this.quick = new Docker({ ...client, timeout: options.timeoutMs ?? 30_000 });
         this.patient = new Docker({ ...client, timeout: 0 });
     }
@@ -143,9 +159,33 @@ export class Engine {
         );
     }
 
-    /** Does nothing when it runs already. */
+    /** Does nothing when it runs already. What a crash of the engine has left of an earlier start is cleared on the way. */
     async start(id: string): Promise<void> {
-        await this.tolerating([304], `start container ${id}`, () => this.patient.getContainer(id).start());
+        const start = () =>
+            this.tolerating([304], `start container ${id}`, () => this.patient.getContainer(id).start());
+        try {
+            await start();
+        } catch (error) {
+            if (!isHeldByShim(error)) throw error;
+            await this.startOverShim(id, start, error);
+        }
+    }
+
+    private async startOverShim(name: string, start: () => Promise<void>, refusal: unknown): Promise<void> {
+        const { helper } = this;
+        const id = (await this.inspect(name))?.id ?? name;
+        if (helper === undefined) throw heldByShim(id, refusal);
+        try {
+            await endLeftShims(this.patient, [id], helper.image);
+        } catch (failure) {
+            throw heldByShim(id, refusal, failure);
+        }
+        helper.note(`ended what a crash of the engine had left of an earlier start of container ${name}`);
+        try {
+            await withRetry(start, { policy: tidying, isTransient: isHeldByShim });
+        } catch (error) {
+            throw isHeldByShim(error) ? heldByFolder(error) : error;
+        }
     }
 
     /** Sends the stop signal, kills after `graceSeconds`. Does nothing when it does not run or is gone. */

@@ -4,6 +4,7 @@ import { untilEngineAnswers } from "./engine-return.ts";
 import type { OpenTransaction } from "./ledger.ts";
 import type { RolloutOutcome } from "./outcome.ts";
 import { type RolloutRequest, Session } from "./session.ts";
+import { standAgain } from "./stand-again.ts";
 
 /**
  * Brings the stack to all-old or all-new and closes the transaction, which the caller has taken over.
@@ -29,7 +30,8 @@ export async function settle(
     session.begin(last?.release ?? null, mine, `recovering ${mine.transaction}, ${committed ? "forward" : "backward"}`);
     try {
         if (!committed) await ledger.recordUndone(mine.transaction);
-        const left = await session.putBack(last, mine);
+        let left = await session.putBack(last, mine);
+        if (left === undefined && last !== undefined) left = await standAgain(session, last, mine);
         if (left !== undefined) {
             const error = `transaction ${mine.transaction} could not be ended: ${left}`;
             return { ...session.end("rollback-failed", [], error), error };

@@ -7,7 +7,7 @@ import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
 import { EvidenceLost, saveFailure } from "./evidence.ts";
 import { assertParentLives } from "./fence.ts";
-import { finishedJobs, standsAsCommitted } from "./finished-jobs.ts";
+import { finishedJobs } from "./finished-jobs.ts";
 import { startGuard } from "./guard-process.ts";
 import { busy, type CommitRecord, type OpenTransaction, TransactionLost } from "./ledger.ts";
 import { publishedAddresses, type RolloutOutcome, type ServiceOutcome } from "./outcome.ts";
@@ -18,6 +18,7 @@ import { runSteps, StepsFailed } from "./runner.ts";
 import { removeFileLeftovers } from "./service-files.ts";
 import { type RolloutRequest, Session } from "./session.ts";
 import { type Past, type Seen, type Situation, situationOf } from "./situation.ts";
+import { standAgain } from "./stand-again.ts";
 
 /**
  * Brings the stack to the release, or leaves it as it was.
@@ -126,28 +127,6 @@ function wasLost(error: unknown): boolean {
 async function keepStanding(session: Session, commit: CommitRecord, open: OpenTransaction): Promise<void> {
     const missing = await standAgain(session, commit, open);
     if (missing !== undefined) warn(new Error(`the committed release does not run as a whole: ${missing}`));
-}
-
-/**
- * Puts a release that was proven back once more where its containers do not all run any longer, as after a crash of the
- * engine since then.
- *
- * @returns what could not be put back, in words
- */
-async function standAgain(session: Session, commit: CommitRecord, open: OpenTransaction): Promise<string | undefined> {
-    const { engine, ledger } = session;
-    await untilEngineAnswers(engine);
-    const all = Object.entries({ ...commit.containers, edge: commit.edge });
-    const facts = await Promise.all(
-        all.map(async ([service, { name }]) => [service, await engine.inspect(name)] as const),
-    );
-    const fallen = facts.filter(([, seen]) => seen?.running !== true);
-    if (fallen.length === 0) return undefined;
-    const services = (await ledger.release(commit.release))?.services ?? [];
-    const jobs = new Set(services.flatMap(({ name, kind }) => (kind === "job" ? [name] : [])));
-    const isDone = ([service, seen]: (typeof fallen)[number]) =>
-        seen !== undefined && jobs.has(service) && standsAsCommitted(seen);
-    return fallen.every(isDone) ? undefined : await session.putBack(commit, open);
 }
 
 /**

@@ -73,7 +73,11 @@ export class Session {
         this.transaction = transaction;
         this.now = now;
         this.startedAt = now().toISOString();
-        this.engine = fenced(connectEngine(request.engineHost, request.release.network), mayAct);
+        const helper = {
+            image: request.release.edge.image.reference,
+            note: (message: string) => this.#timeline?.record({ event: "note", message }),
+        };
+        this.engine = fenced(connectEngine(request.engineHost, { ...request.release.network, helper }), mayAct);
         this.ledger = new Ledger(this.engine, request.release.project, request.release.edge.image.reference);
         this.evidence = path.join(reportsFolder(request.release.stack), transaction);
         const values = [request.secrets, request.previousSecrets ?? {}].map(redactor);

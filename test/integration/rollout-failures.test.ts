@@ -294,3 +294,25 @@ describe("around the commit", () => {
         expect(Object.keys((await toy.ledger.state()).quarantine)).not.toContain(request.release.id);
     }, 300_000);
 });
+
+describe("between the last proof and the end of a transaction", () => {
+    test("what falls is put back once more by whoever ends it for a dead deployer [R90, R94]", async () => {
+        await anew();
+        const next = await toy.declare(changed());
+        // In the middle: the store is in the hands of neither.
+        const dead = toy.run(next, { freezeAt: 12 });
+        expect(await dead.frozen()).toBe(true);
+        dead.kill("guard and both");
+
+        const run = toy.run(next, { act: "recover", freezeAfter: `release ${base.release.id} runs, proven` });
+        expect(await run.frozen()).toBe(true);
+        expect(await deviationsFrom(toy, base)).toEqual([]);
+        // As a crash of the engine takes it down.
+        await toy.engine.stop(base.containers.store?.name ?? "", 1);
+        run.thaw();
+        expect({ code: await run.ended(), output: run.output() }).toMatchObject({ code: 0 });
+        expect(run.output()).toContain("rolled-back");
+        await untilClosed(toy);
+        expect(await deviationsFrom(toy, base)).toEqual([]);
+    }, 120_000);
+});

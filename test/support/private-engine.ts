@@ -74,6 +74,11 @@ export class PrivateEngine {
         return path.join(this.#folder, "data");
     }
 
+    /** Where its containerd keeps what a start has begun. */
+    bundle(container: string): string {
+        return path.join(this.#folder, "exec/containerd/daemon/io.containerd.runtime.v2.task", this.#name, container);
+    }
+
     /** The disk of its own that it was started with. */
     get disk(): SmallDisk {
         if (this.#disk === undefined) throw new Error("this engine has no disk of its own");

@@ -11,6 +11,8 @@ export interface ToyRunOptions {
     readonly act?: "rollout" | "recover";
     /** The provider stops at this question for the time, before an act or after it, until `thaw`. Counts from 1. */
     readonly freezeAt?: number | undefined;
+    /** `recover` stops after the event whose line has these words, until `thaw`. */
+    readonly freezeAfter?: string;
 }
 
 /** Who is killed. */
@@ -29,7 +31,8 @@ export class ToyRun {
         writeFileSync(this.#file("request.json"), JSON.stringify(request));
         const log = openSync(this.#file("output.log"), "a");
         const program = path.join(import.meta.dirname, "toy-cli.ts");
-        const args = [program, this.#control, options.act ?? "rollout", String(options.freezeAt ?? 0)];
+        const { act = "rollout", freezeAt = 0, freezeAfter = "" } = options;
+        const args = [program, this.#control, act, String(freezeAt), freezeAfter];
         this.#cli = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", log, log] });
         this.#ended = new Promise((resolve) => this.#cli.once("exit", resolve));
     }
