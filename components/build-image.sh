@@ -15,7 +15,8 @@ trap 'rm -f "$log"' EXIT
 if docker buildx version >/dev/null 2>&1; then
     docker buildx build --load --progress plain --label "plumbline.build=${PLUMBLINE_BUILD:-}" "$@" >"$log" 2>&1
 else
-    DOCKER_BUILDKIT=0 docker build --label "plumbline.build=${PLUMBLINE_BUILD:-}" "$@" >"$log" 2>&1
+    # This builder leaves the container of a step that failed, unless it is told not to.
+    DOCKER_BUILDKIT=0 docker build --force-rm --label "plumbline.build=${PLUMBLINE_BUILD:-}" "$@" >"$log" 2>&1
 fi
 code=$?
 if [ "$code" -ne 0 ]; then
