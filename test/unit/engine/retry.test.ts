@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { delayBefore, enginePolicy, type RetryPolicy, sleep, withRetry } from "../../../engine/retry.ts";
+import { networkPolicy } from "../../../release/freeze.ts";
 import { parseSettings } from "../../../release/settings.ts";
 import { stackNames } from "../../../release/settings-schema.ts";
 
@@ -10,14 +11,7 @@ describe("the waits", () => {
     test.each(stackNames)(
         "of a door without a release are those of the settings' defaults, as in %s [R21]",
         (stack) => {
-            const { network } = parseSettings(stack, {});
-            expect(enginePolicy).toEqual({
-                attempts: network.retries + 1,
-                firstDelayMs: network.initialDelaySeconds * 1000,
-                factor: network.backoffFactor,
-                maxDelayMs: network.longestDelaySeconds * 1000,
-                jitter: network.jitter,
-            });
+            expect(enginePolicy).toEqual(networkPolicy(parseSettings(stack, {})).retry);
         },
     );
 
