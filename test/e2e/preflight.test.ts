@@ -132,7 +132,7 @@ describe("`ports: auto`, beside a volume of compose that is taken over", () => {
 
     test.each([
         ["an engine", [], { DOCKER_HOST: "unix:///tmp/no-engine-of-this-test.sock" }],
-        ["asking the one of this machine, as a runner of CI is told", ["--without-engine"], {}],
+        ["a question to this machine's engine", ["--without-engine"], {}],
     ])(
         "is planned without %s as well as can be: no image shows as changed, but where a port went nobody knows [R10] [R00d]",
         async (_, options, env) => {
