@@ -29,7 +29,7 @@ const decided = await decideRelease({
 });
 for (const note of decided.notes) pulumi.log.warn(note);
 const { release, text, settings, buildTokens, isItsEngine, abandoned, renewals } = decided;
-const { project } = release;
+const { project, network } = release;
 const at = engineHost === undefined ? {} : { engineHost };
 
 const credentials = new Credentials(
@@ -38,7 +38,7 @@ const credentials = new Credentials(
         sources: { ...release.secretSources },
         versions: { ...release.secretVersions },
         given: pulumi.secret({ ...settings.secrets }),
-        ...(isItsEngine ? { ledger: { project, image: release.edge.image.reference, ...at } } : {}),
+        ...(isItsEngine ? { ledger: { project, image: release.edge.image.reference, network, ...at } } : {}),
     },
     { provider: host },
 );

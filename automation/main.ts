@@ -25,6 +25,12 @@ interface CommonOptions {
     readonly json?: boolean;
 }
 
+interface PreviewFlags {
+    readonly fromNothing?: boolean;
+    readonly withoutEngine?: boolean;
+    readonly refresh?: boolean;
+}
+
 // Ctrl-C reaches Pulumi too, which stops at a safe point: wait for it. A signal to this process alone is passed on.
 const stop = new AbortController();
 process.on("SIGINT", () => {});
@@ -98,14 +104,22 @@ function buildProgram(finish: (exitCode: number) => void): Command {
         "npm run preview",
         "npm run preview -- --stack production",
         "npm run preview -- --stack staging --from-nothing",
+        "npm run preview -- --stack staging --without-engine",
     ])
         .option("--from-nothing", "plan against an empty stack with throw-away backend, passphrase and secrets")
-        .option("--refresh", "ask the engine first what runs, so that drift shows")
-        .action(async (options: CommonOptions & { fromNothing?: boolean; refresh?: boolean }) => {
+        .option(
+            "--without-engine",
+            "ask no engine: for a machine whose own is not the stack's, as in CI; what only an engine tells is left out",
+        )
+        .addOption(
+            new Option("--refresh", "ask the engine first what runs, so that drift shows").conflicts("withoutEngine"),
+        )
+        .action(async (options: CommonOptions & PreviewFlags) => {
             const { preview, renderPlan } = await import("./preview.ts");
             const result = await preview({
                 ...shared(options),
                 fromNothing: options.fromNothing ?? false,
+                withoutEngine: options.withoutEngine ?? false,
                 refresh: options.refresh ?? false,
             });
             finish(report(options, result, result.outcome === "planned" ? renderPlan(result) : ""));

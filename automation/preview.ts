@@ -1,7 +1,9 @@
 /** `preview`: shows what a deploy would change, and changes nothing. */
 
 import type { EngineEvent, Stack } from "@pulumi/pulumi/automation/index.js";
+import { PlumblineError } from "../release/errors.ts";
 import { serviceOfResource } from "../release/renewals.ts";
+import { withoutEngineVariable } from "../validation/preflight/look.ts";
 import { renderTable } from "../validation/report/summary.ts";
 import { type CommandContext, conclude } from "./context.ts";
 import { nameOfUrn } from "./diagnostics.ts";
@@ -17,6 +19,11 @@ export interface PreviewOptions extends CommandOptions {
      * real ones, such as the CI of a fork. The checkout stays untouched. @default false
      */
     readonly fromNothing?: boolean;
+    /**
+     * Plan as where no engine answers: for machines whose own engine is not the stack's, such as a runner of CI. Images show
+     * as changed by their source alone; what only the engine tells, as its ledger does, is left out. @default false
+     */
+    readonly withoutEngine?: boolean;
     /** Ask the engine what runs, so that drift shows. @default false */
     readonly refresh?: boolean;
 }
@@ -48,7 +55,8 @@ type PreviewExtra = Pick<PreviewResult, "plan" | "services" | "changes" | "fromN
 export async function preview(options: PreviewOptions = {}): Promise<PreviewResult> {
     const fromNothing = options.fromNothing ?? false;
     const nothing: PreviewExtra = { plan: [], services: [], changes: {}, fromNothing };
-    return conclude("preview", options, nothing, async (context) => {
+    return conclude("preview", options, nothing, async (called) => {
+        const context = options.withoutEngine ? withoutEngine(called, options) : called;
         const opened = fromNothing
             ? await openFromNothing(context)
             : { stack: await openStack(context, "create"), close: async () => {} };
@@ -59,6 +67,16 @@ export async function preview(options: PreviewOptions = {}): Promise<PreviewResu
             await opened.close();
         }
     });
+}
+
+/** @throws PlumblineError `usage` together with a question to the engine */
+function withoutEngine(context: CommandContext, { refresh = false }: PreviewOptions): CommandContext {
+    if (refresh) {
+        throw new PlumblineError("usage", "--refresh asks the engine, and --without-engine asks none.", {
+            remedy: "Leave out one of the two.",
+        });
+    }
+    return { ...context, env: { ...context.env, [withoutEngineVariable]: "1" } };
 }
 
 async function planOf(

@@ -14,7 +14,10 @@ export interface RetryPolicy {
     readonly jitter: number;
 }
 
-/** For calls to an engine that may be away for a moment: about six seconds in all. */
+/**
+ * For calls to an engine that may be away for a moment: about six seconds in all. Only where no release is at hand, which
+ * has the stack's own (`plumbline:network`); a test holds it to the defaults of the settings.
+ */
 export const enginePolicy: RetryPolicy = {
     attempts: 6,
     firstDelayMs: 200,

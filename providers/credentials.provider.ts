@@ -1,7 +1,7 @@
 /** What the `Credentials` resource does: decides which secrets are generated, kept, or given. */
 import type { PlumblineError } from "../release/errors.ts";
 import { canonicalJson } from "../release/revision.ts";
-import type { SecretSource } from "../release/types.ts";
+import type { NetworkPolicy, SecretSource } from "../release/types.ts";
 import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
 
 interface Inputs {
@@ -9,7 +9,13 @@ interface Inputs {
     readonly versions: Record<string, string>;
     readonly given: Record<string, string>;
     /** Where to ask for the stack's ledger; nowhere when absent. */
-    readonly ledger?: { readonly project: string; readonly image: string; readonly engineHost?: string };
+    readonly ledger?: {
+        readonly project: string;
+        readonly image: string;
+        /** A state of an earlier version has none. @default that of the engine's door */
+        readonly network?: NetworkPolicy;
+        readonly engineHost?: string;
+    };
 }
 
 interface Outputs extends Inputs {
@@ -63,7 +69,7 @@ async function foreignTo({ ledger: place }: Inputs): Promise<PlumblineError | un
         import("../rollout/ledger.ts"),
         import("../rollout/own-state.ts"),
     ]);
-    const engine = connectEngine(place.engineHost);
+    const engine = connectEngine(place.engineHost, place.network);
     const ledger = new Ledger(engine, place.project, place.image);
     return await inWords(async () => foreignState(place.project, await ledger.lastCommit(), new Set(), engine));
 }

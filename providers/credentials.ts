@@ -1,6 +1,6 @@
 /** The `Credentials` resource: the values of a stack's secrets. The work is done in `credentials.provider.ts`. */
 import type * as pulumi from "@pulumi/pulumi";
-import type { SecretSource } from "../release/types.ts";
+import type { NetworkPolicy, SecretSource } from "../release/types.ts";
 import { DynamicResource } from "./dynamic-resource.ts";
 
 export interface CredentialsArgs {
@@ -14,7 +14,7 @@ export interface CredentialsArgs {
      * Where the stack's ledger is: where a release runs that this state does not know, a plan and an update are refused.
      * @default nobody is asked
      */
-    readonly ledger?: pulumi.Input<{ project: string; image: string; engineHost?: string }>;
+    readonly ledger?: pulumi.Input<{ project: string; image: string; network: NetworkPolicy; engineHost?: string }>;
 }
 
 /** Generates what the stack does not give, keeps it over updates, and stores it encrypted in the state. */

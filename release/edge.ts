@@ -1,5 +1,6 @@
 /** The edge of a release: which ports it listens on, what it publishes, and the names it answers to. */
 import type { Baseline, BaselineService } from "./baseline.ts";
+import { frozenWaits } from "./edge-waits.ts";
 import { PlumblineError } from "./errors.ts";
 import { listenersOf } from "./listeners.ts";
 import { compareText, hashOf } from "./revision.ts";
@@ -42,6 +43,7 @@ export function freezeEdge(
         probeHostIp,
         networks,
         configVolume: `${baseline.project}_edge_config`,
+        ...frozenWaits(settings.edge),
     };
     return { revision: edgeRevision(edge), ...edge };
 }

@@ -3,6 +3,7 @@
  * stack. It is their one source; `describeSettings` lists it, and every default number of the program stands here.
  */
 import { z } from "zod";
+import { defaultEdgeWaits } from "./edge-waits.ts";
 
 export const stackNames = ["local", "staging", "production"] as const;
 export type StackName = (typeof stackNames)[number];
@@ -174,6 +175,20 @@ export const settingsSchema = z.strictObject({
         jitter: setting(z.number().min(0).max(1), "share", "Part of a wait that chance may add or take away.", {
             every: 0.3,
         }),
+    }),
+    edge: z.strictObject({
+        holdSeconds: setting(
+            z.number().min(1).max(3600),
+            "s",
+            "Longest time that a connection waits at the edge while its service is handed over; then it is refused.",
+            { every: defaultEdgeWaits.holdSeconds },
+        ),
+        requestWaitSeconds: setting(
+            z.number().min(1).max(3600),
+            "s",
+            "Longest time that a request waits at the edge for a `request` service that cannot be reached.",
+            { every: defaultEdgeWaits.requestWaitSeconds },
+        ),
     }),
     rollout: z.strictObject({
         bakeSeconds: setting(

@@ -247,6 +247,16 @@ export interface EdgeRelease {
     readonly networks: readonly { readonly network: string; readonly aliases: readonly string[] }[];
     /** Volume that holds the edge's configuration. */
     readonly configVolume: string;
+    /** Where the stack sets other waits than the defaults. */
+    readonly waits?: EdgeWaits;
+}
+
+/** How long the edge lets somebody wait, in milliseconds. */
+export interface EdgeWaits {
+    /** A connection to a service that is held. */
+    readonly holdMs: number;
+    /** A request to a `request` service that cannot be reached. */
+    readonly requestWaitMs: number;
 }
 
 /** One request of the smoke test. `{name}` in path, body or headers stands for a value saved by an earlier step. */

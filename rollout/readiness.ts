@@ -4,15 +4,12 @@ import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
 import { substituteDeep } from "../release/secrets.ts";
 import type { ServiceRelease } from "../release/types.ts";
-import { proveReady } from "../validation/facts/probe.ts";
+import { probeTimeoutMs, proveReady } from "../validation/facts/probe.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import { endedWell } from "./finished-jobs.ts";
 
 /** Milliseconds between two looks at a starting container. */
 const lookEveryMs = 200;
-
-/** Longest time for one question, in milliseconds: R91 lets a request wait 5 s. */
-const probeTimeoutMs = 5_000;
 
 /** Which of the edge's backends is asked: the one that serves, or the one under test. */
 export type Role = "active" | "candidate";

@@ -5,11 +5,8 @@ import { probeAddress } from "../release/probe-address.ts";
 import { substituteDeep } from "../release/secrets.ts";
 import type { Release, ServiceRelease } from "../release/types.ts";
 import type { RolloutOutcome, ServiceOutcome } from "../rollout/outcome.ts";
-import { type ProbeResult, runProbe } from "./facts/probe.ts";
+import { type ProbeResult, probeTimeoutMs, runProbe } from "./facts/probe.ts";
 import type { Verdict } from "./verdict.ts";
-
-/** Longest time for one question, in milliseconds: R91 lets a request wait 5 s. */
-const probeTimeoutMs = 5_000;
 
 export interface JudgeRequest {
     readonly engine: Engine;

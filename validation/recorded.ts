@@ -74,7 +74,7 @@ async function judge(
     const { outcome, secrets } = inputs;
     const release = JSON.parse(inputs.release) as Release;
     const [verdicts, found] = await Promise.all([
-        judgeServices({ engine: connectEngine(inputs.engineHost), release, outcome, secrets }),
+        judgeServices({ engine: connectEngine(inputs.engineHost, release.network), release, outcome, secrets }),
         compare(inputs, release, previousMayRun),
     ]);
     const rates = successRates({ release, findings: found.findings, verdicts, proven: outcome.services });
@@ -89,7 +89,7 @@ async function compare(inputs: ValidationInputs, release: Release, previousMayRu
     const committedImages = Object.fromEntries(outcome.services.map(({ name, imageId }) => [name, imageId]));
     try {
         return await comparePlacement(
-            connectEngine(inputs.engineHost),
+            connectEngine(inputs.engineHost, release.network),
             release,
             { ...containers, edge },
             { secrets, committedImages, composeFile: { file: composeFile, text }, previousMayRun },

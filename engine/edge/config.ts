@@ -1,10 +1,11 @@
 /** The edge's configuration as text, from what the release wants and who stands in which slot. Pure. */
 
 import { createHash } from "node:crypto";
+import { edgeWaits } from "../../release/edge-waits.ts";
 import { PlumblineError } from "../../release/errors.ts";
 import { probeListenerPort } from "../../release/probe-address.ts";
 import { entriesOf } from "../../release/replicas.ts";
-import type { EdgeRelease, Listener } from "../../release/types.ts";
+import type { EdgeRelease, EdgeWaits, Listener } from "../../release/types.ts";
 import { frontends, probeAddressOf } from "./frontends.ts";
 import { type NetworkRanges, networksOf } from "./ranges.ts";
 import {
@@ -34,7 +35,7 @@ export interface EdgePolicy {
     readonly tcpIdleMs: number;
     /** Time between two looks at a replica that did not take a connection. */
     readonly replicaCheckMs: number;
-    /** How long a name that does not resolve keeps its last address, for services that are away during a hand-over. */
+    /** How long a name that does not resolve keeps its last address, for services that are away during a hand-over: two holds. */
     readonly nameKeepMs: number;
     /** How long the processes before a reload keep their connections. */
     readonly reloadKeepMs: number;
@@ -42,15 +43,18 @@ export interface EdgePolicy {
     readonly maxConnections: number;
 }
 
+/**
+ * The two waits are settings (`plumbline:edge`), and a release names them where they are not these. The other numbers are
+ * none: they are how the edge works, were found together by trial, and nobody is promised one of them.
+ */
 export const defaultEdgePolicy: EdgePolicy = {
     connectMs: 250,
-    holdMs: 30_000,
-    requestWaitMs: 5_000,
+    ...edgeWaits(),
     requestHeadMs: 30_000,
     httpIdleMs: 300_000,
     tcpIdleMs: 86_400_000,
     replicaCheckMs: 500,
-    nameKeepMs: 60_000,
+    nameKeepMs: 2 * edgeWaits().holdMs,
     reloadKeepMs: 15_000,
     maxConnections: 4_096,
 };
@@ -58,16 +62,18 @@ export const defaultEdgePolicy: EdgePolicy = {
 /**
  * The text of haproxy.cfg.
  *
+ * @param numbers the edge's own; the waits that the release names win
  * @param ranges the addresses of the edge's networks; on a single one there is nobody to keep apart, and they may be missing
  * @throws PlumblineError `baseline` for what one edge cannot tell apart, as two services of one network on one port
  */
 export function renderEdgeConfig(
     edge: EdgeRelease,
     slots: EdgeSlots,
-    policy: EdgePolicy = defaultEdgePolicy,
+    numbers: EdgePolicy = defaultEdgePolicy,
     ranges: NetworkRanges = {},
 ): string {
     refuseWhatCannotBeToldApart(edge, ranges);
+    const policy = withWaits(numbers, edge.waits);
     const sections = [
         defaults(policy),
         resolvers("docker", policy.requestWaitMs),
@@ -83,6 +89,10 @@ export function renderEdgeConfig(
     ];
     const structure = createHash("sha256").update(globals(policy, "")).update(sections.join("\n")).digest("hex");
     return withSlots([globals(policy, structure.slice(0, 16)), ...sections].join("\n"), slots);
+}
+
+function withWaits(numbers: EdgePolicy, waits: EdgeWaits | undefined): EdgePolicy {
+    return waits === undefined ? numbers : { ...numbers, ...waits, nameKeepMs: 2 * waits.holdMs };
 }
 
 /** The mark of everything in a configuration but its slots; the running edge tells its own by `show env`. */

@@ -7,6 +7,7 @@ import type { Release, ServiceRelease } from "../../release/types.ts";
 import { tooSlow } from "../../validation/checks/performance.ts";
 import { powersOf, weakenings, widerPublished } from "../../validation/checks/security.ts";
 import { runLoad } from "../../validation/facts/load.ts";
+import { probeTimeoutMs } from "../../validation/facts/probe.ts";
 import { containerOf, type RolloutContext } from "../context.ts";
 import { nothingToUndo, type Step } from "../step.ts";
 
@@ -74,7 +75,7 @@ export function loadStep(context: RolloutContext, service: ServiceRelease, after
                     expectStatus: probe.expect.status,
                     rate: policy.throughputRps,
                     durationMs: gateLoadMs,
-                    timeoutMs: Math.max(policy.responseTimeMs * 5, 5_000),
+                    timeoutMs: Math.max(policy.responseTimeMs * 5, probeTimeoutMs),
                     signal,
                 },
             );

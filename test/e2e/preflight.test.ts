@@ -130,14 +130,20 @@ describe("`ports: auto`, beside a volume of compose that is taken over", () => {
         expect((await project.summary("local")).release).toBe(before.release);
     }, 300_000);
 
-    test("is planned without an engine as well as can be: no image shows as changed, but where a port went nobody knows [R10]", async () => {
-        const env = { DOCKER_HOST: "unix:///tmp/no-engine-of-this-test.sock" };
-        const ran = await project.command(["preview", "--json"], { env });
-        expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
-        const { plan, services } = JSON.parse(ran.stdout) as { plan: { type: string }[]; services: string[] };
-        expect(plan.map(({ type }) => type)).not.toContain("command:local:Command");
-        expect(services).toEqual(["edge"]);
-    }, 120_000);
+    test.each([
+        ["an engine", [], { DOCKER_HOST: "unix:///tmp/no-engine-of-this-test.sock" }],
+        ["a question to this machine's engine", ["--without-engine"], {}],
+    ])(
+        "is planned without %s as well as can be: no image shows as changed, but where a port went nobody knows [R10] [R00d]",
+        async (_, options, env) => {
+            const ran = await project.command(["preview", "--json", ...options], { env });
+            expect([ran.code, ran.output]).toEqual([0, expect.stringContaining("The plan is made without it")]);
+            const { plan, services } = JSON.parse(ran.stdout) as { plan: { type: string }[]; services: string[] };
+            expect(plan.map(({ type }) => type)).not.toContain("command:local:Command");
+            expect(services).toEqual(["edge"]);
+        },
+        120_000,
+    );
 
     test("is no obstacle to mending: what was stopped is started again on its own port", async () => {
         const before = await project.summary("local");

@@ -8,6 +8,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { StackName } from "../../release/settings-schema.ts";
 import { filesBelow, Project, type Ran, type RunOptions } from "../support/project.ts";
+import { onReadOnly, whyNoReadOnly } from "../support/read-only.ts";
 import { type Door, doorsOf, standing, writeScript } from "../support/refusals.ts";
 
 const composeFile = `x-plumbline:
@@ -365,13 +366,13 @@ describe("a stack that was never made", () => {
 });
 
 describe("a folder in which nothing can be written", () => {
-    /** A command in a namespace of its own, where a folder of the project is mounted read-only: also root cannot write to it. */
-    const readOnly = (folder: string) => (command: string, args: readonly string[]) => {
-        const mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
-        return ["unshare", ["--mount", "--map-root-user", "sh", "-c", mount, folder, command, ...args]] as const;
-    };
+    const readOnly = (folder: string) => (command: string, args: readonly string[]) =>
+        onReadOnly(folder, command, args);
+    const why = whyNoReadOnly();
+    if (why !== null) process.stderr.write(`test/e2e/refused-before-change.test.ts is skipped in part: ${why}\n`);
+    const whereItCan = why === null ? test : test.skip;
 
-    test.each([
+    whereItCan.each([
         ["of the reports", "infrastructure/reports", "The folder infrastructure/reports/local cannot be written"],
         ["of the whole project", ".", "cannot be written"],
     ])(

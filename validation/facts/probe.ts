@@ -8,6 +8,9 @@ import { withRedis } from "../../engine/redis.ts";
 import type { Probe } from "../../release/types.ts";
 import { describeExpectation, judgeAnswer } from "./probe-answer.ts";
 
+/** Longest time for one question, in milliseconds: R91 lets a request wait 5 s. */
+export const probeTimeoutMs = 5_000;
+
 /** Whom to ask: the probe listener's address and the service; each probe brings its own port. */
 export interface ProbeSubject extends Omit<ProbeTarget, "servicePort"> {
     /** The revision that the answer must carry where the probe asks for one. */

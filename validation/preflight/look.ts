@@ -17,10 +17,15 @@ export interface EngineLook {
 /** What is on the engine, or why nobody can tell. */
 export type Look = EngineLook | { readonly reached: false; readonly error: PlumblineError };
 
-/** Never throws for an engine that cannot be asked: a preview goes on without one. */
+/** Set by `preview --without-engine`: the engine of this machine is not the stack's, so it is not asked. */
+export const withoutEngineVariable = "PLUMBLINE_WITHOUT_ENGINE";
+
+/** Never throws for an engine that cannot be asked, or is not to be: a preview goes on without one. */
 export async function lookAtEngine(
     engine: Pick<Engine, "address" | "info" | "everything" | "volumes" | "networks">,
+    env: Readonly<NodeJS.ProcessEnv> = process.env,
 ): Promise<Look> {
+    if (env[withoutEngineVariable] === "1") return { reached: false, error: notAsked() };
     const asked = [engine.info(), engine.everything(), engine.volumes({}), engine.networks({})] as const;
     try {
         // All have ended before the first failure is looked at: it is always the same one that speaks.
@@ -31,6 +36,12 @@ export async function lookAtEngine(
         if (error instanceof PlumblineError) return { reached: false, error };
         throw error;
     }
+}
+
+function notAsked(): PlumblineError {
+    return new PlumblineError("engine", `No Docker engine was asked, as ${withoutEngineVariable} wants it`, {
+        remedy: `Where the stack's engine can be reached, leave out --without-engine, and ${withoutEngineVariable}.`,
+    });
 }
 
 /** A socket may be forwarded from elsewhere, so that the machine's name counts too. Docker Desktop publishes here. */

@@ -41,6 +41,11 @@ describe("the command line", () => {
         ["a mistyped option", ["deploy", "--stak", "local"], "Did you mean --stack?"],
         ["an argument too many", ["deploy", "staging"], "too many arguments"],
         ["no command", [], "Usage:"],
+        [
+            "a question to an engine that is not to be asked",
+            ["preview", "--refresh", "--without-engine"],
+            "cannot be used",
+        ],
         ["deleting data where nobody can be asked", ["destroy", "--volumes"], "--yes"],
     ])("takes %s as wrong usage", (_name, args, text) => {
         const { status, stderr } = run(...args);

@@ -1,10 +1,20 @@
 import { describe, expect, test } from "@jest/globals";
-import { delayBefore, type RetryPolicy, sleep, withRetry } from "../../../engine/retry.ts";
+import { delayBefore, enginePolicy, type RetryPolicy, sleep, withRetry } from "../../../engine/retry.ts";
+import { networkPolicy } from "../../../release/freeze.ts";
+import { parseSettings } from "../../../release/settings.ts";
+import { stackNames } from "../../../release/settings-schema.ts";
 
 const policy: RetryPolicy = { attempts: 4, firstDelayMs: 100, factor: 2, maxDelayMs: 300, jitter: 0.5 };
 const quick: RetryPolicy = { ...policy, firstDelayMs: 1, maxDelayMs: 1 };
 
 describe("the waits", () => {
+    test.each(stackNames)(
+        "of a door without a release are those of the settings' defaults, as in %s [R21]",
+        (stack) => {
+            expect(enginePolicy).toEqual(networkPolicy(parseSettings(stack, {})).retry);
+        },
+    );
+
     test("grow by the factor up to the longest [R21]", () => {
         expect([2, 3, 4, 5].map((attempt) => delayBefore(attempt, policy, 0.5))).toEqual([100, 200, 300, 300]);
     });

@@ -1,9 +1,11 @@
 /** What the `Credentials` resource generates, keeps, takes as given, and derives. */
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
+import { enginePolicy } from "../../../engine/retry.ts";
 import { provider } from "../../../providers/credentials.provider.ts";
 import { secretVersions } from "../../../release/secrets.ts";
 import type { SecretSource } from "../../../release/types.ts";
+import { DeafEngine } from "../../support/deaf-engine.ts";
 
 const sources: Record<string, SecretSource> = {
     DB_PASSWORD: { type: "generate", length: 32 },
@@ -138,6 +140,18 @@ describe("credentials", () => {
         expect(await provider.check(inputsOf(), news)).toEqual({ inputs: news });
     });
 
+    test("that the state does not have ask the ledger with the stack's own repeats [R21]", async () => {
+        const deaf = await DeafEngine.listen();
+        try {
+            const network = { timeoutMs: 1_000, retry: { ...enginePolicy, attempts: 2, firstDelayMs: 1 } };
+            const ledger = { project: "sample", image: "none", network, engineHost: deaf.host };
+            await expect(provider.check({} as Inputs, { ...inputsOf(), ledger })).rejects.toThrow("does not answer");
+            expect([new Set(deaf.calls).size, deaf.calls.length]).toEqual([1, 2]);
+        } finally {
+            await deaf.close();
+        }
+    });
+
     test("are clean JSON, since an undefined member fails after the act", async () => {
         const outs = await created();
         expect(JSON.parse(JSON.stringify(outs))).toEqual(outs);
@@ -213,6 +227,12 @@ describe("the plan of credentials", () => {
         const reversed = Object.fromEntries(Object.entries(sources).reverse());
         expect(await changes(olds, {})).toBe(false);
         expect(await changes(olds, { sources: reversed })).toBe(false);
+    });
+
+    test("shows no change for how the ledger is asked, which a state of an earlier version does not have", async () => {
+        const ledger = { project: "sample", image: "none" };
+        const network = { timeoutMs: 1_000, retry: enginePolicy };
+        expect(await changes(await created({ ledger }), { ledger: { ...ledger, network } })).toBe(false);
     });
 
     const seeded: readonly [string, Change][] = [

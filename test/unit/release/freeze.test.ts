@@ -148,6 +148,26 @@ describe("the edge", () => {
     });
 });
 
+describe("the waits of the edge", () => {
+    const web = { web: service({ ports: [port(8080, 80)] }) };
+    const at = (waits: string) => releaseOf(project, web, {}, { edge: waits });
+
+    test("that are the defaults leave the release as it was before they could be set", async () => {
+        const plain = await releaseOf(project, web);
+        expect(plain.edge.waits).toBeUndefined();
+        expect((await at('{"holdSeconds":30,"requestWaitSeconds":5}')).id).toBe(plain.id);
+    });
+
+    test("that are others stand in the release, and start nothing anew [R91] [R98]", async () => {
+        const plain = await releaseOf(project, web);
+        const patient = await at('{"holdSeconds":45.5}');
+        expect(patient.edge.waits).toEqual({ holdMs: 45_500, requestWaitMs: 5_000 });
+        expect(patient.id).not.toBe(plain.id);
+        expect([patient.edge.revision, revisions(patient)]).toEqual([plain.edge.revision, revisions(plain)]);
+        expect((await at('{"requestWaitSeconds":2}')).edge.waits).toEqual({ holdMs: 30_000, requestWaitMs: 2_000 });
+    });
+});
+
 describe("a service without probes of its own", () => {
     test("is asked for a connection on its first port, or nothing where it has none", async () => {
         const release = await releaseOf(project, { web: service({ ports: [port(8080, 80)] }), work: service() });

@@ -65,6 +65,22 @@ describe("the structure", () => {
     });
 });
 
+describe("the waits that a release names", () => {
+    test("win over the edge's own, and a name is kept for two holds [R91] [R98]", () => {
+        const text = renderEdgeConfig({ ...edge, waits: { holdMs: 60_000, requestWaitMs: 2_000 } }, {});
+        expect(text).toMatch(/backend my\.db-x_5432 from tcp\n {4}retries 240\n/);
+        expect(text).toMatch(/backend api_8000 from http\n {4}retries 8\n/);
+        expect(text).toMatch(/^defaults tcp\n[^#]*timeout queue 60000ms$/m);
+        expect(text).toMatch(/^resolvers docker_held\n[^#]*hold nx 120000ms$/m);
+        expect(structureOf(text)).not.toBe(structureOf(renderEdgeConfig(edge, {})));
+    });
+
+    test("are 30 s for a hold and 5 s for a request where it names none [R91] [R98]", () => {
+        const usual = { holdMs: 30_000, requestWaitMs: 5_000 };
+        expect(renderEdgeConfig({ ...edge, waits: usual }, {})).toBe(renderEdgeConfig(edge, {}));
+    });
+});
+
 describe("replicas", () => {
     const shared: EdgeRelease = {
         ...edge,
