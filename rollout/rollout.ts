@@ -50,14 +50,16 @@ export async function performRollout(
         session.begin(last?.release ?? null, open);
         session.assertRecorded();
         hasBegun = true;
-        await ledger.recordTarget(open.transaction, session.placement({}), request.releaseText);
+        const context = session.context(request);
+        // Recorded before anything is done; meanwhile what runs is looked at.
+        const [situation] = await Promise.all([
+            finishedJobs(ledger, release).then((jobs) =>
+                readSituation(context, engine, { finishedJobs: jobs, containers: last?.containers ?? {} }),
+            ),
+            ledger.recordTarget(open.transaction, session.placement({}), request.releaseText),
+        ]);
         await removeFileLeftovers(engine, release.project, release).catch(warn);
         const previous = last === undefined ? undefined : recorded.release(last.release)?.value;
-        const context = session.context(request);
-        const situation = await readSituation(context, engine, {
-            finishedJobs: await finishedJobs(ledger, release),
-            containers: last?.containers ?? {},
-        });
         const steps = planSteps(context, situation, previous);
         await runSteps(steps, {
             timeline: session.timeline,

@@ -28,8 +28,8 @@ export function candidateStep(context: RolloutContext, service: ServiceRelease, 
         after,
         async done() {
             return (
-                (await isRouted(context, service.name, container)) &&
-                (await engine.inspect(container))?.running === true
+                (await engine.inspect(container))?.running === true &&
+                (await isRouted(context, service.name, container))
             );
         },
         async apply(signal) {
