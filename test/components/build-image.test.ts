@@ -65,7 +65,11 @@ describe("the script that builds an image", () => {
     ])("builds one that %s, with its name, token and everything that was asked for", (_, client, token) => {
         const label = `--label plumbline.build=${token ?? ""}`;
         const words = "--tag plumbline/api:1 --file a/Dockerfile a";
-        expect(build(client, token, args)).toEqual({ code: 0, said: "", builds: [`build --force-rm ${label} ${words}`] });
+        expect(build(client, token, args)).toEqual({
+            code: 0,
+            said: "",
+            builds: [`build --force-rm ${label} ${words}`],
+        });
         expect(build({ ...client, hasBuildx: true }, token, args).builds).toEqual([
             `buildx build --load --progress plain ${label} ${words}`,
         ]);
