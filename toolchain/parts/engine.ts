@@ -22,6 +22,7 @@ export function dockerEngine(paths: ToolPaths): Part {
             {
                 kind: "any",
                 from: "installed here, but not running: started",
+                starts: true,
                 answers: async () => isLocal() && process.getuid?.() === 0 && daemon() !== undefined,
                 install: () => start(paths),
             },
