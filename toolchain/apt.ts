@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { onPath, run } from "./command.ts";
+import { ask, onPath, run } from "./command.ts";
 import type { ToolPaths } from "./paths.ts";
 
 const aptMs = 15 * 60_000;
@@ -11,6 +11,13 @@ const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
 /** Whether packages can be installed here without asking anybody. */
 export function isDebianRoot(): boolean {
     return process.getuid?.() === 0 && existsSync("/etc/debian_version") && onPath("apt-get") !== undefined;
+}
+
+/** Whether dpkg was interrupted after it had unpacked some of a package, and before it was done with it. */
+export async function isHalfInstalled(name: string): Promise<boolean> {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg's own placeholder. It stands for what is wanted, and what is.
+    const status = await ask("dpkg-query", ["-W", "-f", "${db:Status-Abbrev}", name], 5_000);
+    return status !== undefined && /^.[HUF]/.test(status);
 }
 
 /** Installs packages; goes on where an earlier installation was interrupted. */
