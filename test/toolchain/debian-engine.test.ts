@@ -2,8 +2,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { dockerCommand } from "../../toolchain/parts/engine.ts";
+import { toolPaths } from "../../toolchain/paths.ts";
 import { setUpProcess, until } from "./support/set-up.ts";
-import { inTemporaryFolder } from "./support/temporary.ts";
+import { inTemporaryFolder, withVariables } from "./support/temporary.ts";
 
 /** The real engine part for a root of Debian, with an engine that answers once it was started. */
 const engine = `
@@ -64,6 +66,23 @@ const calls = (folder: string) => readFileSync(path.join(folder, "calls"), "utf8
             expect(run.told()).toContain("Docker engine is installed but not running: starting it.");
             expect(run.told()).not.toContain("Missing on this machine");
             expect(calls(folder)).not.toContain("apt-get");
+        });
+    });
+});
+
+describe("the docker command", () => {
+    test.each([
+        ["has a package of its own in one Debian", "docker-cli docker.io", "docker-cli"],
+        ["comes with the engine's package in another", "docker.io", "docker.io"],
+    ])("%s (of %s), and %s is installed", async (_, known, name) => {
+        await inTemporaryFolder(async (folder) => {
+            const env = fakePrograms(folder);
+            const show = `#!/bin/sh\ncase " ${known} " in *" $2 "*) echo "Package: $2" ;; *) exit 100 ;; esac\n`;
+            writeFileSync(path.join(folder, "status"), "ii ");
+            writeFileSync(path.join(folder, "apt-cache"), show, { mode: 0o755 });
+            await withVariables(env, async () => await dockerCommand(toolPaths(folder, {})).sources[0]?.install());
+            const installs = calls(folder).match(/^apt-get install .*/gm) ?? [];
+            expect(installs.map((line) => line.split(" ").at(-1))).toEqual([name]);
         });
     });
 });

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { installPackages, isDebianRoot, isHalfInstalled } from "../apt.ts";
+import { installFirstKnown, installPackages, isDebianRoot, isHalfInstalled } from "../apt.ts";
 import { onPath, run } from "../command.ts";
 import { engineAddress, pingEngine } from "../engine-door.ts";
 import type { Part } from "../part.ts";
@@ -57,9 +57,9 @@ export function dockerCommand(paths: ToolPaths): Part {
         sources: [
             {
                 kind: "any",
-                from: "Debian package docker.io",
+                from: "Debian package docker-cli, or docker.io where that brings the command",
                 answers: async () => isDebianRoot(),
-                install: () => installPackages(paths, ["docker.io"]),
+                install: () => installFirstKnown(paths, ["docker-cli", "docker.io"]),
             },
         ],
         remedy: "Install Docker's command line (docker) and run: npm run setup",
