@@ -39,8 +39,10 @@ function fakePrograms(folder: string): Record<string, string> {
 
 const calls = (folder: string) => readFileSync(path.join(folder, "calls"), "utf8");
 
-// Debian only, as is what it shows.
-(existsSync("/etc/debian_version") ? describe : describe.skip)("Debian's engine package", () => {
+const onDebian = existsSync("/etc/debian_version");
+if (!onDebian) process.stderr.write("test/toolchain/debian-engine.test.ts is skipped: it needs Debian\n");
+
+(onDebian ? describe : describe.skip)("Debian's engine package", () => {
     test("whose installation was killed between unpacking and configuring is brought to its end at the next set-up", async () => {
         await inTemporaryFolder(async (folder) => {
             const env = fakePrograms(folder);
