@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { packagesMatch } from "../../toolchain/node-modules.mjs";
-import { inTemporaryFolder } from "./support/temporary.ts";
+import { ensureNodeModules, packagesMatch } from "../../toolchain/node-modules.mjs";
+import { standIn } from "./support/stand-in.ts";
+import { inTemporaryFolder, withVariables } from "./support/temporary.ts";
 
 interface Entry {
     version?: string;
@@ -105,6 +106,28 @@ describe("an optional package that is not there", () => {
         expect(await matches({ os: [other] }, inside, asks)).toBe(true);
         const needed = { "node_modules/a/node_modules/extra": { version: "2.0.0", optional: true } };
         expect(await matches({ os: [other] }, needed, asks)).toBe(false);
+    });
+});
+
+test("npm ends well without an optional package that it could not download, and that is refused by name", async () => {
+    await inTemporaryFolder(async (folder) => {
+        const server = await standIn({});
+        const entry = { version: "1.0.0", optional: true, resolved: `${server.url}/far-away-1.0.0.tgz` };
+        const project = { name: "p", version: "1.0.0", optionalDependencies: { "far-away": "1.0.0" } };
+        const lock = { name: "p", version: "1.0.0", lockfileVersion: 3, requires: true };
+        const packages = { "": project, "node_modules/far-away": entry };
+        writeFileSync(path.join(folder, "package.json"), JSON.stringify(project));
+        writeFileSync(path.join(folder, "package-lock.json"), JSON.stringify({ ...lock, packages }));
+        const npm = { npm_config_cache: path.join(folder, "cache"), npm_config_noproxy: "127.0.0.1" };
+        try {
+            await withVariables(npm, async () => {
+                const left = /left out node_modules\/far-away: .* Next: run the command again/s;
+                await expect(ensureNodeModules(folder, () => {})).rejects.toThrow(left);
+            });
+            expect(server.requests).toContain("GET /far-away-1.0.0.tgz");
+        } finally {
+            await server.close();
+        }
     });
 });
 
