@@ -29,9 +29,8 @@ export async function run(program: string, args: readonly string[], options: Com
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         env: options.env ?? process.env,
         stdio: ["ignore", "pipe", "pipe"],
-        timeout: options.timeoutMs,
-        killSignal: "SIGKILL",
     });
+    const inTime = endAfter(child, options.timeoutMs, "SIGKILL");
     const release = endTogether(child);
     let stdout = "";
     let tail = "";
@@ -54,10 +53,20 @@ export async function run(program: string, args: readonly string[], options: Com
         const last = tail.trimEnd().split("\n").slice(-tailLines).join("\n");
         throw new Error(`${path.basename(program)} ${args[0] ?? ""} ${end} (all of it in ${options.log}):\n${last}`);
     } finally {
+        inTime();
         release();
         log.end();
         await finished(log);
     }
+}
+
+/**
+ * Ends a child after a time; returns how to stop that. Node's own time limit goes on when the program could not be started, and keeps
+ * our process until it is over.
+ */
+function endAfter(child: ChildProcess, ms: number, signal: NodeJS.Signals): () => void {
+    const timer = setTimeout(() => child.kill(signal), ms);
+    return () => clearTimeout(timer);
 }
 
 /** Passes a signal that ends us on to the child first; returns how to stop doing so. */
@@ -81,14 +90,18 @@ export function ask(program: string, args: readonly string[], timeoutMs: number)
         const child = spawn(program, args, {
             stdio: ["ignore", "pipe", "ignore"],
             env: process.env,
-            timeout: timeoutMs,
         });
+        const inTime = endAfter(child, timeoutMs, "SIGTERM");
+        const end = (answer: string | undefined) => {
+            inTime();
+            resolve(answer);
+        };
         let stdout = "";
         child.stdout.on("data", (data: Buffer) => {
             stdout += data;
         });
-        child.once("error", () => resolve(undefined));
-        child.once("close", (code) => resolve(code === 0 ? stdout.trim() : undefined));
+        child.once("error", () => end(undefined));
+        child.once("close", (code) => end(code === 0 ? stdout.trim() : undefined));
     });
 }
 

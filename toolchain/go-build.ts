@@ -43,7 +43,8 @@ export function removeBuildFolder(paths: ToolPaths): void {
     rmSync(paths.build, { recursive: true, force: true, maxRetries: 3 });
 }
 
-async function hasGo(): Promise<boolean> {
+/** Whether the Go on PATH can build the tools, by itself or with the newer one that it may fetch. */
+export async function hasGo(): Promise<boolean> {
     const [version = "", toolchain = ""] =
         (await ask("go", ["env", "GOVERSION", "GOTOOLCHAIN"], 5_000))?.split("\n") ?? [];
     const least = toolchain.includes("auto") ? versions.goFetchesNewer : versions.goAtLeast;

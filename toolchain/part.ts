@@ -11,6 +11,8 @@ export interface Source {
     readonly kind: SourceKind | "any";
     /** Where from, and how long or large it is, as in `built from Go modules, about 5 minutes`. */
     readonly from: string;
+    /** It starts what is installed; what else is missing can be known only afterwards. */
+    readonly starts?: true;
     /** Whether it can be used from here; answers within a few seconds, and never throws. */
     answers(): Promise<boolean>;
     /** Brings the part; a kill at any point leaves a state from which the next call goes on. */

@@ -5,7 +5,7 @@ import path from "node:path";
 import { PlumblineError } from "../release/errors.ts";
 import { removeBuildFolder } from "./go-build.ts";
 import { withLock } from "./lock.mjs";
-import { forcedSource, install, type Part, type Plan, plan } from "./part.ts";
+import { forcedSource, install, type Part, type Plan, plan, type SourceKind } from "./part.ts";
 import { baseImage } from "./parts/base-image.ts";
 import { compose } from "./parts/compose.ts";
 import { dockerCommand, dockerEngine } from "./parts/engine.ts";
@@ -58,12 +58,31 @@ export async function installMissing(paths: ToolPaths, parts: readonly Part[]): 
 
 async function installAll(paths: ToolPaths, parts: readonly Part[]): Promise<void> {
     const forced = forcedSource(process.env);
-    const plans = await Promise.all(parts.map((part) => plan(part, forced)));
-    announce(paths, plans);
     const begin = Date.now();
+    const left = await startInstalled(parts, forced, begin);
+    const plans = await Promise.all(left.map((part) => plan(part, forced)));
+    if (plans.length > 0) announce(paths, plans);
     for (const planned of plans) await installOne(planned, begin);
     removeBuildFolder(paths);
     note(`Everything is there after ${duration(Date.now() - begin)}.`);
+}
+
+/** Starts what only has to be started, since it may hold what else seems to be missing; returns what is missing then. */
+async function startInstalled(
+    parts: readonly Part[],
+    forced: SourceKind | undefined,
+    begin: number,
+): Promise<readonly Part[]> {
+    let left = parts;
+    for (const part of parts) {
+        if (!part.sources.some((source) => source.starts)) continue;
+        const planned = await plan(part, forced);
+        if (planned.sources[0]?.starts !== true) continue;
+        note(`${part.title} is installed but not running: starting it.`);
+        await installOne(planned, begin);
+        left = await missing(left);
+    }
+    return left;
 }
 
 async function installOne(planned: Plan, begin: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { Part } from "../../toolchain/part.ts";
@@ -8,7 +8,7 @@ import { commandPlugin } from "../../toolchain/parts/plugins.ts";
 import { dynamicProviderHost, languageHost, pulumiCli } from "../../toolchain/parts/pulumi.ts";
 import { type ToolPaths, toolPaths } from "../../toolchain/paths.ts";
 import { installMissing } from "../../toolchain/setup.ts";
-import { readStamp } from "../../toolchain/stamp.ts";
+import { readStamp, writeStamp } from "../../toolchain/stamp.ts";
 import { versions } from "../../toolchain/versions.ts";
 import { type Served, type StandIn, sha256, standIn, tarball } from "./support/stand-in.ts";
 import { inTemporaryFolder, withVariables } from "./support/temporary.ts";
@@ -141,7 +141,6 @@ describe("compose", () => {
     /** A machine whose docker command, if any, is the given script. */
     const withDocker = async (script: string | undefined, work: () => Promise<void>) =>
         await inTemporaryFolder(async (folder) => {
-            const { writeFileSync } = await import("node:fs");
             if (script !== undefined) writeFileSync(path.join(folder, "docker"), script, { mode: 0o755 });
             await withVariables({ PATH: `${folder}:/bin` }, work);
         });
@@ -170,6 +169,43 @@ describe("compose", () => {
                 expect(server.requests.filter((request) => request.startsWith("GET"))).toEqual([]);
             }),
         );
+    });
+
+    test("that was the installed one is missing when its plugin is removed", async () => {
+        await inTemporaryFolder(async (config) => {
+            const plugin = path.join(config, "cli-plugins", "docker-compose");
+            mkdirSync(path.dirname(plugin));
+            writeFileSync(plugin, "#!/bin/sh\n");
+            // As docker does it: there is a `docker compose` as long as the plugin lies there.
+            const script = '#!/bin/sh\n[ -f "$DOCKER_CONFIG/cli-plugins/docker-compose" ] && echo v2.30.1\n';
+            const files = { [composePath]: { file: binary }, [`${composePath}.sha256`]: digest(binary) };
+            await withDocker(script, () =>
+                withStandIn(
+                    files,
+                    async (paths) => {
+                        await installMissing(paths, [compose(paths)]);
+                        expect(await compose(paths).present()).toContain(plugin);
+                        rmSync(plugin);
+                        expect(await compose(paths).present()).toBeUndefined();
+                        await installMissing(paths, [compose(paths)]);
+                        expect(readFileSync(paths.compose).equals(binary)).toBe(true);
+                    },
+                    { PLUMBLINE_SOURCE: "ordinary", DOCKER_CONFIG: config },
+                ),
+            );
+        });
+    });
+
+    test("that was the installed one, at a place of its own, is asked for each time", async () => {
+        await inTemporaryFolder(async (folder) => {
+            const paths = toolPaths(folder, {});
+            mkdirSync(paths.bin, { recursive: true });
+            writeFileSync(paths.compose, "");
+            writeStamp(paths, "compose", { version: "as installed", source: "ordinary" });
+            const present = async () => await compose(paths).present();
+            await withDocker("#!/bin/sh\necho v2.30.1\n", async () => expect(await present()).toBe("as installed"));
+            await withDocker("#!/bin/sh\nexit 1\n", async () => expect(await present()).toBeUndefined());
+        });
     });
 
     test("that is too old is not used", async () => {

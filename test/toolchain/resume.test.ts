@@ -1,10 +1,8 @@
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { toolPaths } from "../../toolchain/paths.ts";
 import { versions } from "../../toolchain/versions.ts";
+import { setUpProcess, until } from "./support/set-up.ts";
 import { type Served, sha256, standIn, tarball } from "./support/stand-in.ts";
 import { inTemporaryFolder } from "./support/temporary.ts";
 
@@ -13,36 +11,15 @@ const archiveName = `pulumi-v${versions.pulumi}-${system}-${process.arch === "ar
 const archivePath = `/get.pulumi.com/releases/sdk/${archiveName}`;
 const checksumsPath = `/github.com/pulumi/pulumi/releases/download/v${versions.pulumi}/pulumi-${versions.pulumi}-checksums.txt`;
 
-/** A set-up of the Pulumi CLI alone, in a process of its own. */
-function setUpProcess(folder: string, mirror: string) {
-    const program = `
-        const { toolPaths } = await import(${JSON.stringify(path.resolve("toolchain/paths.ts"))});
-        const { pulumiCli } = await import(${JSON.stringify(path.resolve("toolchain/parts/pulumi.ts"))});
-        const { installMissing } = await import(${JSON.stringify(path.resolve("toolchain/setup.ts"))});
-        const paths = toolPaths(${JSON.stringify(folder)}, {});
-        await installMissing(paths, [pulumiCli(paths)]);`;
-    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
-        env: { ...process.env, NODE_OPTIONS: "", PLUMBLINE_MIRROR: mirror, PLUMBLINE_SOURCE: "ordinary" },
-        stdio: ["ignore", "ignore", "pipe"],
+/** A set-up of the Pulumi CLI alone. */
+const pulumiSetUp = (folder: string, mirror: string) =>
+    setUpProcess(folder, 'const parts = [(await load("parts/pulumi.ts")).pulumiCli(paths)];', {
+        PLUMBLINE_MIRROR: mirror,
+        PLUMBLINE_SOURCE: "ordinary",
     });
-    let told = "";
-    child.stderr.on("data", (data: Buffer) => {
-        told += data;
-    });
-    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-    return { child, ended, told: () => told };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-    const deadline = Date.now() + 30_000;
-    while (!condition()) {
-        if (Date.now() > deadline) throw new Error("it did not happen within 30 s");
-        await sleep(20);
-    }
-}
 
 describe("a set-up that is interrupted", () => {
-    test("goes on at the next run after kill -9 in the middle of a download", async () => {
+    test("has said what, why and from where, and goes on at the next run after kill -9 in the middle of a download", async () => {
         const release = await tarball({
             "pulumi/pulumi": `#!/bin/sh\n#${"x".repeat(500_000)}\n`,
             "pulumi/pulumi-language-nodejs": "#!/bin/sh\n",
@@ -56,7 +33,7 @@ describe("a set-up that is interrupted", () => {
             const server = await standIn(files);
             const paths = toolPaths(folder, {});
             try {
-                const first = setUpProcess(folder, server.url);
+                const first = pulumiSetUp(folder, server.url);
                 await until(
                     () => existsSync(paths.build) && readdirSync(paths.build).some((name) => name.endsWith(".part")),
                 );
@@ -64,9 +41,17 @@ describe("a set-up that is interrupted", () => {
                 expect(await first.ended).toBeNull();
                 expect(existsSync(paths.pulumi)).toBe(false);
                 expect(readdirSync(paths.locks)).toHaveLength(1);
+                // What it was about to do stood there before the download that it was killed in.
+                const title = `Pulumi CLI ${versions.pulumi}`;
+                expect(first.told().split("\n")).toEqual([
+                    `[set-up] Missing on this machine, and now put into ${paths.root} (Debian packages and images: where they belong):`,
+                    `[set-up]   ${title}: declares what is deployed and keeps its state; official release from get.pulumi.com, about 150 MB`,
+                    `[set-up] ${title} …`,
+                    "",
+                ]);
 
                 files[archivePath] = { file: release };
-                const second = setUpProcess(folder, server.url);
+                const second = pulumiSetUp(folder, server.url);
                 expect([await second.ended, second.told()]).toEqual([
                     0,
                     expect.stringContaining("Everything is there"),
@@ -92,7 +77,7 @@ describe("a set-up that is interrupted", () => {
                 [checksumsPath]: { file: Buffer.from(`${sha256(release)}  ${archiveName}\n`) },
             });
             try {
-                const both = [setUpProcess(folder, server.url), setUpProcess(folder, server.url)];
+                const both = [pulumiSetUp(folder, server.url), pulumiSetUp(folder, server.url)];
                 expect(await Promise.all(both.map((each) => each.ended))).toEqual([0, 0]);
                 expect(server.requests.filter((request) => request === `GET ${archivePath}`)).toHaveLength(1);
             } finally {

@@ -1,18 +1,20 @@
 /** Docker compose, which reads the baseline. It stands in the tools' folder as `docker-compose` in any case. */
 
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
 import path from "node:path";
 import { ask } from "../command.ts";
 import { answers, download, fetchText, publishedDigest, releaseUrl } from "../download.ts";
 import { goSource } from "../go-build.ts";
 import type { Part, Source } from "../part.ts";
 import type { ToolPaths } from "../paths.ts";
-import { writeStamp } from "../stamp.ts";
+import { readStamp, writeStamp } from "../stamp.ts";
 import { isAtLeast, versions } from "../versions.ts";
 import { moveTo, stamped, writeExecutable } from "./pulumi.ts";
 
 const part = "compose";
 
-/** Stands on the stamp for the `docker compose` of the machine, whose version is its own. */
+/** Stands on the stamp for the `docker compose` of the machine, whose version is its own; the plugin's file may follow. */
 const asInstalled = "as installed";
 
 export function compose(paths: ToolPaths): Part {
@@ -20,7 +22,7 @@ export function compose(paths: ToolPaths): Part {
         name: part,
         title: "Docker compose",
         why: "reads docker-compose.yml",
-        present: async () => stamped(paths, part, paths.compose, [asInstalled, versions.compose]),
+        present: () => present(paths),
         sources: [
             installedPlugin(paths),
             release(paths),
@@ -44,18 +46,39 @@ export function compose(paths: ToolPaths): Part {
     };
 }
 
+async function present(paths: ToolPaths): Promise<string | undefined> {
+    const version = readStamp(paths, part)?.version ?? "";
+    if (!version.startsWith(asInstalled)) return stamped(paths, part, paths.compose, [versions.compose]);
+    if (!existsSync(paths.compose)) return undefined;
+    // Ours only calls the machine's, which may be gone. A look at its file costs nothing; the command is asked where that is not known.
+    const plugin = version.slice(`${asInstalled}: `.length);
+    return (plugin === "" ? await isInstalled() : existsSync(plugin)) ? version : undefined;
+}
+
+/** Whether the docker command has a compose, and one that is new enough. */
+async function isInstalled(): Promise<boolean> {
+    const version = await ask("docker", ["compose", "version", "--short"], 5_000);
+    return version !== undefined && isAtLeast(version.replace(/^v/, ""), versions.composeAtLeast);
+}
+
+/** The plugin in the first of the folders where the docker command usually finds its own, or undefined. */
+function pluginFile(): string | undefined {
+    const own = process.env.DOCKER_CONFIG || path.join(homedir(), ".docker");
+    const shared = ["local/lib", "local/libexec", "lib", "libexec"].map((folder) => `/usr/${folder}/docker`);
+    return [own, ...shared].map((folder) => path.join(folder, "cli-plugins", "docker-compose")).find(existsSync);
+}
+
 /** Where `docker compose` works, ours is a script that calls it. */
 function installedPlugin(paths: ToolPaths): Source {
     return {
         kind: "ordinary",
         from: "the installed `docker compose`",
-        answers: async () => {
-            const version = await ask("docker", ["compose", "version", "--short"], 5_000);
-            return version !== undefined && isAtLeast(version.replace(/^v/, ""), versions.composeAtLeast);
-        },
+        answers: () => isInstalled(),
         install: async () => {
             writeExecutable(paths.compose, '#!/bin/sh\nexec docker compose "$@"\n');
-            writeStamp(paths, part, { version: asInstalled, source: "ordinary" });
+            const plugin = pluginFile();
+            const version = plugin === undefined ? asInstalled : `${asInstalled}: ${plugin}`;
+            writeStamp(paths, part, { version, source: "ordinary" });
         },
     };
 }

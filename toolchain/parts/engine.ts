@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { installPackages, isDebianRoot } from "../apt.ts";
+import { installFirstKnown, installPackages, isDebianRoot, isHalfInstalled } from "../apt.ts";
 import { onPath, run } from "../command.ts";
 import { engineAddress, pingEngine } from "../engine-door.ts";
 import type { Part } from "../part.ts";
@@ -12,27 +12,36 @@ import type { ToolPaths } from "../paths.ts";
 
 const startMs = 60_000;
 
-export function dockerEngine(paths: ToolPaths): Part {
+/** The two things of a machine that a test of an engine's installation has to stand in for. */
+export interface EngineHere {
+    /** Asks the engine for the version of its interface. */
+    ping(): Promise<string | undefined>;
+    /** The engine's program, or undefined where there is none. */
+    daemon(): string | undefined;
+}
+
+export function dockerEngine(paths: ToolPaths, here: EngineHere = { ping: () => pingEngine(), daemon }): Part {
     return {
         name: "docker-engine",
         title: "Docker engine",
         why: "runs the services",
-        present: () => pingEngine(),
+        present: () => here.ping(),
         sources: [
             {
                 kind: "any",
-                from: "installed here, but not running: started",
-                answers: async () => isLocal() && process.getuid?.() === 0 && daemon() !== undefined,
-                install: () => start(paths),
+                from: "Debian packages docker.io and iptables, about 300 MB",
+                answers: async () => isLocal() && isDebianRoot() && !(await isWhole(here)),
+                install: async () => {
+                    await installPackages(paths, ["docker.io", "iptables"]);
+                    await start(paths, here);
+                },
             },
             {
                 kind: "any",
-                from: "Debian packages docker.io and iptables, about 300 MB",
-                answers: async () => isLocal() && isDebianRoot() && daemon() === undefined,
-                install: async () => {
-                    await installPackages(paths, ["docker.io", "iptables"]);
-                    await start(paths);
-                },
+                from: "installed here, but not running: started",
+                starts: true,
+                answers: async () => isLocal() && process.getuid?.() === 0 && here.daemon() !== undefined,
+                install: () => start(paths, here),
             },
         ],
         remedy: remedy(),
@@ -48,9 +57,9 @@ export function dockerCommand(paths: ToolPaths): Part {
         sources: [
             {
                 kind: "any",
-                from: "Debian package docker.io",
+                from: "Debian package docker-cli, or docker.io where that brings the command",
                 answers: async () => isDebianRoot(),
-                install: () => installPackages(paths, ["docker.io"]),
+                install: () => installFirstKnown(paths, ["docker-cli", "docker.io"]),
             },
         ],
         remedy: "Install Docker's command line (docker) and run: npm run setup",
@@ -66,15 +75,20 @@ function daemon(): string | undefined {
     return onPath("dockerd", `${process.env.PATH ?? ""}:/usr/sbin:/usr/local/sbin:/sbin`);
 }
 
+/** Whether the engine is here as a whole: a package whose installation was killed may have left its program. */
+async function isWhole(here: EngineHere): Promise<boolean> {
+    return here.daemon() !== undefined && !(await isHalfInstalled("docker.io"));
+}
+
 /** Starts the engine so that it outlives this process, and waits until it answers. */
-async function start(paths: ToolPaths): Promise<void> {
+async function start(paths: ToolPaths, here: EngineHere): Promise<void> {
     // A service that Debian's package has just started needs a moment.
-    if ((await pingEngine()) !== undefined) return;
+    if ((await here.ping()) !== undefined) return;
     const log = path.join(paths.engine, "dockerd.log");
     if (existsSync("/run/systemd/system")) {
         await run("systemctl", ["start", "docker"], { log, timeoutMs: startMs });
     } else {
-        const program = daemon();
+        const program = here.daemon();
         if (program === undefined) throw new Error("no dockerd is installed");
         mkdirSync(paths.engine, { recursive: true });
         const out = openSync(log, "a");
@@ -91,7 +105,7 @@ async function start(paths: ToolPaths): Promise<void> {
     }
     const deadline = Date.now() + startMs;
     while (Date.now() < deadline) {
-        if ((await pingEngine()) !== undefined) return;
+        if ((await here.ping()) !== undefined) return;
         await sleep(200);
     }
     throw new Error(`the engine did not answer within ${startMs / 1000} s (its log is ${log}):\n${lastLines(log)}`);
