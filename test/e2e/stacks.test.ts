@@ -205,3 +205,13 @@ test("`pulumi refresh` and `pulumi destroy` by hand work too, and the data stays
         expect(volumes).toContain(`${project.place("local").project}_${key}`);
     }
 }, 240_000);
+
+test("the data of a stack that was taken down goes with the command that names it", async () => {
+    const asked = await project.command(["destroy", "--stack", "local", "--json"]);
+    const { deleteCommand } = JSON.parse(asked.stdout) as { deleteCommand: string };
+    expect(deleteCommand).toBe("npm run destroy -- --stack local --volumes");
+    const [, , name = "", , ...args] = deleteCommand.split(" ");
+    const ran = await project.command([name, ...args, "--yes"]);
+    expect([ran.code, ran.output]).toEqual([0, expect.stringContaining("local: destroyed")]);
+    expect(await project.remains("local")).toEqual(nothing);
+}, 240_000);

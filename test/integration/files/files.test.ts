@@ -143,7 +143,7 @@ const whatReaderSees = [
 ];
 
 describe("the files of a service", () => {
-    test("are read by one with a read-only root that is not root, beside the image's own [R02] [R26]", async () => {
+    test("are read by one with a read-only root that is not root, beside the image's own [R02]", async () => {
         const release = await load();
         const container = await declare(serviceOf(release, "reader"));
         await start(release, container);
@@ -154,7 +154,7 @@ describe("the files of a service", () => {
         expect((await engine.inspect(container.id))?.running).toBe(true);
     });
 
-    test("show the value of a secret nowhere but in the file [R27]", async () => {
+    test("show the value of a secret nowhere but in the file [R65]", async () => {
         const release = await load();
         const service = serviceOf(release, "reader");
         const container = await declare(service);

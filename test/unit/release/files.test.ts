@@ -43,7 +43,7 @@ describe("a file arrives", () => {
         expect(release.services[0]?.spec.files).toMatchObject([{ content: "$debug", encoding: "text" }]);
     });
 
-    test("with a placeholder where a secret belongs, and the secret's version in the service [R27]", async () => {
+    test("with a placeholder where a secret belongs, and the secret's version in the service [R65]", async () => {
         const release = await releaseOf(
             project,
             { web: service({ secrets: [{ source: "key", target: "/run/secrets/key" }] }) },

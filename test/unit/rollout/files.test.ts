@@ -31,7 +31,7 @@ const linesOf = (file: string) =>
         .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe("the timeline", () => {
-    test("stands under the reports of its stack, for the owner's eyes only [R71]", () => {
+    test("stands under the reports of its stack, for the owner's eyes only [R65]", () => {
         new Timeline("local", "tx-1", { now }).record({ event: "note", message: "hello" });
         expect(timelinePath("local")).toBe(path.join("infrastructure", "reports", "local", "timeline.jsonl"));
         expect(modeOf(timelinePath("local"))).toBe("600");
@@ -161,7 +161,7 @@ describe("the last outcome", () => {
         evidence: "infrastructure/reports/local/tx-1",
     };
 
-    test("is the outcome with the error that it ended in, for the owner's eyes only [R71]", () => {
+    test("is the outcome with the error that it ended in, for the owner's eyes only [R65]", () => {
         mkdirSync(reportsFolder("local"), { recursive: true });
         writeLastOutcome(outcome, "the worker was unhealthy");
         expect(JSON.parse(readFileSync(lastOutcomePath("local"), "utf8"))).toEqual({
