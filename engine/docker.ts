@@ -188,6 +188,19 @@ export class Engine {
         }
     }
 
+    /**
+     * Ends what the engine does not know to run of containers that carry every one of these labels: one that it had just
+     * started when it crashed may run on, and `stop` does not reach it. Call it only while nobody starts any of them.
+     */
+    async endUnknown(labels: Readonly<Record<string, string>>): Promise<void> {
+        const { helper } = this;
+        if (helper === undefined) return;
+        const idle = (await this.list(labels)).filter(({ state }) => state === "created" || state === "exited");
+        if (idle.length === 0) return;
+        const ids = idle.map(({ id }) => id);
+        await this.once("end what a crash has left", () => endLeftShims(this.patient, ids, helper.image));
+    }
+
     /** Sends the stop signal, kills after `graceSeconds`. Does nothing when it does not run or is gone. */
     async stop(id: string, graceSeconds: number): Promise<void> {
         await this.tolerating([304, 404], `stop container ${id}`, () =>

@@ -8,6 +8,7 @@ const acts: ReadonlySet<PropertyKey> = new Set<keyof Engine>([
     "start",
     "stop",
     "kill",
+    "endUnknown",
     "remove",
     "exec",
     "putFiles",

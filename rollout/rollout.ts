@@ -65,7 +65,7 @@ export async function performRollout(
             timeline: session.timeline,
             mayAct,
             mayApply: () => session.assertRecorded(),
-            beforeUndo: () => untilEngineAnswers(engine),
+            beforeUndo: (cause) => outliveCrash(session, open, cause),
         });
         await mayAct();
         session.assertRecorded();
@@ -123,6 +123,19 @@ function wasLost(error: unknown): boolean {
     return [error.cause, ...error.undoFailures.map((failure) => failure.error)].some(
         (cause) => cause instanceof TransactionLost,
     );
+}
+
+/**
+ * Waits for an engine that may have crashed, and ends what it had just started and does not know any more: the previous
+ * container of a service that must not run twice is never started beside it.
+ */
+async function outliveCrash(session: Session, open: OpenTransaction, cause: unknown): Promise<void> {
+    const { engine, release } = session;
+    await untilEngineAnswers(engine);
+    if (!(cause instanceof PlumblineError) || cause.category !== "engine") return;
+    // Whoever has the transaction now may be starting containers.
+    await session.assertHeld(open);
+    await engine.endUnknown({ "plumbline.project": release.project }).catch(warn);
 }
 
 /** An engine that crashed around the commit has taken the services down: the committed release is brought up again. */

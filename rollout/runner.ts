@@ -28,8 +28,8 @@ export interface RunOptions {
     readonly mayAct: () => Promise<void>;
     /** Called before every step on the way forward, and not on the way back; throws when nothing more may be begun. */
     readonly mayApply?: () => void;
-    /** Called once before the first undo: what it waits for, as an engine that is away, is there when undoing begins. */
-    readonly beforeUndo?: () => Promise<void>;
+    /** Called once before the first undo, with its cause: what it waits for, as an engine that is away, is there then. */
+    readonly beforeUndo?: (cause: unknown) => Promise<void>;
     /** Aborted from outside, as by a signal to the process: counts as a failure of the running steps. */
     readonly signal?: AbortSignal;
 }
@@ -95,7 +95,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
     await Promise.allSettled(finished.values());
     if (first === undefined) return;
 
-    await options.beforeUndo?.();
+    await options.beforeUndo?.(first.error);
     const undoFailures = await undoSteps(begun, options);
     throw new StepsFailed(first.step, first.error, undoFailures);
 }

@@ -1,8 +1,8 @@
 /**
  * `kill -9` of the engine itself under a rollout: after its return everything is all old or all new within a minute. Asked
- * for by its folder (`npm run test:faults`) it tries every boundary and 50 chance moments; among all tests one boundary.
- * `PLUMBLINE_FAULTS` sets the number of cases of each test, `PLUMBLINE_SEED` repeats a run, `PLUMBLINE_FROM` continues one
- * over every boundary that was cut off.
+ * for by its folder (`npm run test:faults`) it tries every boundary, 50 chance moments and 10 starts of a container; among all
+ * tests one boundary. `PLUMBLINE_FAULTS` sets the number of cases of each test, `PLUMBLINE_SEED` repeats a run,
+ * `PLUMBLINE_FROM` continues one over every boundary that was cut off.
  */
 import { spawn } from "node:child_process";
 import path from "node:path";
@@ -34,6 +34,11 @@ describe("F12 a crash of the engine during an update ends in all old or all new"
             async () => expect(await crashes("chance", "50")).toBeGreaterThanOrEqual(50),
             6 * hour,
         );
+        onPrivateEngine(
+            "in 10 starts of a container [R90, R95]",
+            async () => expect(await crashes("starting", "10")).toBeGreaterThanOrEqual(10),
+            6 * hour,
+        );
         return;
     }
     onPrivateEngine(
@@ -47,6 +52,11 @@ describe("F12 a crash of the engine during an update ends in all old or all new"
         async () => expect(await crashes("chance", String(limit))).toBeGreaterThanOrEqual(limit),
         hour,
     );
+    onPrivateEngine(
+        "in a sample of starts of a container [R90, R95]",
+        async () => expect(await crashes("starting", String(limit))).toBeGreaterThanOrEqual(limit),
+        hour,
+    );
 });
 
 /** Runs the cases of a plan on an engine of their own. @returns how often the engine was killed */
@@ -55,7 +65,7 @@ async function crashes(...plan: readonly string[]): Promise<number> {
     try {
         await engine.load(...(await buildToyImages()));
         const program = path.join(import.meta.dirname, "../support/toy-engine-crash.ts");
-        const child = spawn(...engine.command(process.execPath, [program, engine.host, ...plan]), {
+        const child = spawn(...engine.command(process.execPath, [program, engine.host, engine.bundle(""), ...plan]), {
             stdio: ["pipe", "pipe", "inherit"],
         });
         let count = 0;

@@ -1,17 +1,23 @@
 /**
  * Crashes of an engine of its own under a rollout of the toy, run where that engine's ports are:
- * `node toy-engine-crash.ts <engine> every forward|undo`, `… chance <count>` or `… sample <count>`. It prints `crash` when
- * the engine is to be killed and `boot` when it is to be started again, and waits for a line on standard input each time. It
- * goes on after a case that failed, with a new toy, and ends with 0 when there was none.
+ * `node toy-engine-crash.ts <engine> <bundles> every forward|undo`, `… chance <count>`, `… sample <count>` or `… starting
+ * <count>`, where in the folder of bundles the engine begins what it starts. It prints `crash` when the engine is to be
+ * killed and `boot` when it is to be started again, and waits for a line on standard input each time. It goes on after a case
+ * that failed, with a new toy, and ends with 0 when there was none.
  */
+import { existsSync, readdirSync } from "node:fs";
+import path from "node:path";
 import { createInterface } from "node:readline/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chance, firstBoundary, mostBoundaries, pick, usualBoundaries, ways } from "./fault-plan.ts";
 import { Toy } from "./toy.ts";
 import { describeMoment, KillBed, type KillCase, OverBefore } from "./toy-kills.ts";
 
-const [host = "", plan, of] = process.argv.slice(2);
+const [host = "", bundles = "", plan, of] = process.argv.slice(2);
 /** About as long as a rollout takes: a moment after its end is drawn again. */
 const longestMs = 8_000;
+/** Containers that a rollout starts: on the way forward, and with those that an undo starts again. */
+const usualStarts = { forward: 3, undo: 5 } as const;
 
 const lines = createInterface({ input: process.stdin });
 const answer = () => new Promise<void>((resolve) => lines.once("line", () => resolve()));
@@ -25,11 +31,16 @@ let bed = await newBed();
 let failed = 0;
 
 /** False when the rollout was over before its moment had come. */
-async function tryCase(way: KillCase["way"], moment: KillCase["moment"]): Promise<boolean> {
+async function tryCase(
+    way: KillCase["way"],
+    moment: KillCase["moment"],
+    until: () => Promise<void> = async () => undefined,
+): Promise<boolean> {
     const about = `${way}, ${describeMoment(moment)}`;
     const started = Date.now();
     try {
         const reached = await bed.runEngineCrash(way, moment, async (thaw) => {
+            await until();
             console.log("crash");
             await answer();
             // The engine is away: the rollout goes on, and meets nobody.
@@ -69,9 +80,37 @@ async function sampleOfBoundaries(count: number): Promise<void> {
     }
 }
 
+/** Each while the engine starts a container, which it cannot start again by itself then. */
+async function startsOfContainers(count: number): Promise<void> {
+    for (let reached = 0; reached < count; ) {
+        const way = pick(ways);
+        const start = 1 + Math.floor(chance() * usualStarts[way]);
+        console.log(`${way}, in start ${start}`);
+        if (await tryCase(way, { afterMs: 0 }, startBegun(start))) reached += 1;
+    }
+}
+
+/** Waits until so many containers have been begun, also those that ran before; not for ever, as a rollout may have fewer. */
+function startBegun(wanted: number): () => Promise<void> {
+    const known = new Set(readdirSync(bundles));
+    let begun = 0;
+    return async () => {
+        for (const end = performance.now() + 3 * longestMs; begun < wanted && performance.now() < end; await sleep(2)) {
+            const there = readdirSync(bundles);
+            for (const id of known) if (!there.includes(id)) known.delete(id);
+            for (const id of there) {
+                if (known.has(id) || !existsSync(path.join(bundles, id, "runtime"))) continue;
+                known.add(id);
+                begun += 1;
+            }
+        }
+    };
+}
+
 try {
     if (plan === "every") await everyBoundary(of === "undo" ? "undo" : "forward");
     else if (plan === "chance") await chanceMoments(Number(of));
+    else if (plan === "starting") await startsOfContainers(Number(of));
     else await sampleOfBoundaries(Number(of));
     process.exitCode = failed === 0 ? 0 : 1;
 } finally {

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { connectEngine, type Engine } from "../../../engine/docker.ts";
 import { PlumblineError } from "../../../release/errors.ts";
 import { PrivateEngine, whyNoPrivateEngine } from "../../support/private-engine.ts";
@@ -29,14 +29,24 @@ suite("a crash of the engine while it starts a container", () => {
         plain = connectEngine(own.host);
     }, 300_000);
 
+    // The engine asks those that run to end, and waits for it, when it is back after a kill.
+    afterEach(async () => {
+        for (const { id } of await plain.everything()) await plain.remove(id);
+    });
+
     afterAll(() => own?.dispose(), 120_000);
 
-    const create = () => plain.create({ image: edgeImage, entrypoint: ["sleep", "1000"] });
+    const create = (labels = {}) => plain.create({ image: edgeImage, entrypoint: ["sleep", "1000"], labels });
+
+    async function untilGone(id: string): Promise<void> {
+        for (let looked = 0; looked < 50 && shimsOf(id).length > 0; looked += 1) await sleep(100);
+        expect(shimsOf(id)).toEqual([]);
+    }
 
     /** A container that the engine cannot start any more, and what it says of that. */
     async function heldContainer(): Promise<{ id: string; refusal: PlumblineError }> {
         for (let kills = 0; kills < mostKills; kills += 1) {
-            const id = await create();
+            const id = await create({ "plumbline.test": "unknown" });
             const starting = own.docker(["start", id]).catch(() => undefined);
             // The first milliseconds leave something else, which only another restart of the engine clears.
             while (!existsSync(path.join(own.bundle(id), "runtime"))) await sleep(2);
@@ -68,6 +78,19 @@ suite("a crash of the engine while it starts a container", () => {
         expect((await plain.everything()).map((container) => container.id).sort()).toEqual([bystander, id].sort());
     }, 180_000);
 
+    test("is ended before another container takes its place, and what runs is not touched [R90, R92]", async () => {
+        const { id } = await heldContainer();
+        const labels = { "plumbline.test": "unknown" };
+        const bystander = await create(labels);
+        await plain.start(bystander);
+        expect(shimsOf(id)).toHaveLength(1);
+
+        await connectEngine(own.host, { helper: { image: edgeImage, note: () => undefined } }).endUnknown(labels);
+        await untilGone(id);
+        expect(shimsOf(bystander)).toHaveLength(1);
+        expect(await plain.inspect(bystander)).toMatchObject({ running: true });
+    }, 180_000);
+
     test("is cleared by what the error says where no helper can do it [R90]", async () => {
         const { id } = await heldContainer();
         const helper = { image: "plumbline-test/nobody:none", note: () => undefined };
@@ -80,7 +103,7 @@ suite("a crash of the engine while it starts a container", () => {
         expect(command).toContain(id);
 
         await exec("sh", ["-c", command]);
-        for (let looked = 0; looked < 50 && shimsOf(id).length > 0; looked += 1) await sleep(100);
+        await untilGone(id);
         await plain.start(id);
         expect(await plain.inspect(id)).toMatchObject({ id, running: true });
     }, 180_000);

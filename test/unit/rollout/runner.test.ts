@@ -234,14 +234,14 @@ describe("single cases", () => {
                 undo: async () => void order.push(`undid ${name}`),
             });
         const { options } = quiet({
-            beforeUndo: async () => {
+            beforeUndo: async (cause) => {
                 await pass(2);
-                order.push("waited");
+                order.push(`waited: ${String(cause)}`);
             },
         });
         await failureOf(runSteps([step("one"), step("two", ["one"]), step("three", ["two"], true)], options));
         const applied = ["applied one", "applied two", "applied three"];
-        expect(order).toEqual([...applied, "waited", "undid three", "undid two", "undid one"]);
+        expect(order).toEqual([...applied, "waited: Error: broken", "undid three", "undid two", "undid one"]);
     });
 
     test("nothing is waited for where nothing is undone", async () => {
