@@ -2,8 +2,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { connectEngine, type Engine } from "../engine/docker.ts";
+import { mayPass } from "../engine/docker-errors.ts";
 import { EdgeControl } from "../engine/edge/edge.ts";
-import { describeError } from "../release/errors.ts";
+import { describeError, PlumblineError } from "../release/errors.ts";
 import { probeAddress } from "../release/probe-address.ts";
 import { redactor } from "../release/redact.ts";
 import type { Renewals } from "../release/renewals.ts";
@@ -38,6 +39,9 @@ export interface RolloutRequest {
 
 /** A release with the containers that run it. */
 export type Placed = Pick<RolloutRequest, "release" | "edge" | "containers" | "secrets">;
+
+/** How often what was committed is put back where the engine goes away in the middle of it. */
+const putBackAttempts = 3;
 
 export class Session {
     readonly request: RolloutRequest;
@@ -188,36 +192,40 @@ export class Session {
     }
 
     /**
-     * Puts the last committed release back and proves it, or stops everything when there is none.
+     * Puts the last committed release back and proves it, or stops everything when there is none. Where the engine goes away
+     * meanwhile, it is begun again once it is back: what was done by then is found and left alone.
      *
      * @returns nothing when that is done; otherwise what could not be done, in words
      */
     async putBack(last: CommitRecord | undefined, open: OpenTransaction): Promise<string | undefined> {
-        const mayAct = () => this.assertHeld(open);
-        const { timeline, engine, ledger, request } = this;
-        try {
-            await untilEngineAnswers(engine);
-            if (last === undefined) {
-                await putAllDown(this.context(request), mayAct);
-                return undefined;
+        for (let attempt = 1; ; attempt += 1) {
+            try {
+                await untilEngineAnswers(this.engine);
+                return await this.#putBackOnce(last, open);
+            } catch (error) {
+                // Whoever has the transaction now says what becomes of it.
+                if (error instanceof TransactionLost) throw error;
+                const message = this.redact(describeError(error));
+                const isLast = attempt >= putBackAttempts || !wasAway(error);
+                this.timeline.record({ event: isLast ? "undo-failed" : "note", message });
+                if (isLast) return message;
             }
-            const release = await ledger.release(last.release);
-            if (release === undefined) return `the ledger has no release ${last.release}`;
-            const own = last.release === this.release.id;
-            const secrets = own ? request.secrets : (request.previousSecrets ?? request.secrets);
-            await putBack(
-                this.context({ release, edge: last.edge, containers: last.containers, secrets }),
-                last,
-                mayAct,
-            );
-            return undefined;
-        } catch (error) {
-            // Whoever has the transaction now says what becomes of it.
-            if (error instanceof TransactionLost) throw error;
-            const message = this.redact(describeError(error));
-            timeline.record({ event: "undo-failed", message });
-            return message;
         }
+    }
+
+    async #putBackOnce(last: CommitRecord | undefined, open: OpenTransaction): Promise<string | undefined> {
+        const { ledger, request } = this;
+        const mayAct = () => this.assertHeld(open);
+        if (last === undefined) {
+            await putAllDown(this.context(request), mayAct);
+            return undefined;
+        }
+        const release = await ledger.release(last.release);
+        if (release === undefined) return `the ledger has no release ${last.release}`;
+        const own = last.release === this.release.id;
+        const secrets = own ? request.secrets : (request.previousSecrets ?? request.secrets);
+        await putBack(this.context({ release, edge: last.edge, containers: last.containers, secrets }), last, mayAct);
+        return undefined;
     }
 
     /** Writes the outcome down and hands it back. */
@@ -259,4 +267,10 @@ export class Session {
             console.log(`warning: the timeline could not be kept in ${this.evidence}: ${describeError(error)}`);
         }
     }
+}
+
+/** Whether the engine did not answer, or answered no more: that, or what failed because of it. */
+function wasAway(error: unknown): boolean {
+    if (!(error instanceof PlumblineError)) return false;
+    return (error.category === "engine" && mayPass(error.cause)) || wasAway(error.cause);
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { chooseRelease, forceVariable, releaseVariable } from "../../rollout/choose.ts";
 import { exitCodes, type RolloutOutcome } from "../../rollout/outcome.ts";
 import type { RolloutRequest } from "../../rollout/session.ts";
+import { EngineDoor } from "../support/engine-door.ts";
 import { failingSmoke, Toy, type ToyService, type ToyVersion, toyImages } from "../support/toy.ts";
 import { askToy, dataDeviations, deviationsFrom, untilClosed, Writer } from "../support/toy-judge.ts";
 
@@ -293,6 +294,32 @@ describe("around the commit", () => {
         expect(await toy.ledger.lastCommit()).toMatchObject({ release: request.release.id, forced: true });
         expect(Object.keys((await toy.ledger.state()).quarantine)).not.toContain(request.release.id);
     }, 300_000);
+});
+
+describe("while the previous release is put back", () => {
+    test("an engine that goes away is waited for, and the rest is done when it is back [R90, R95]", async () => {
+        await anew();
+        const next = await toy.declare(changed());
+        const dead = toy.run(next, { freezeAt: 12 });
+        expect(await dead.frozen()).toBe(true);
+        dead.kill("guard and both");
+
+        const socket = path.join(toy.folder, "door.sock");
+        const door = await EngineDoor.open(socket);
+        const request = { ...next, engineHost: `unix://${socket}` };
+        const run = toy.run(request, { act: "recover", freezeAfter: "put store back" });
+        expect(await run.frozen()).toBe(true);
+        await door.close();
+        run.thaw();
+        // Longer than a call is repeated.
+        await run.said("does not answer");
+        const again = await EngineDoor.open(socket);
+        expect({ code: await run.ended(), output: run.output() }).toMatchObject({ code: 0 });
+        await again.close();
+        expect(run.output()).toContain("rolled-back");
+        await untilClosed(toy);
+        expect(await deviationsFrom(toy, base)).toEqual([]);
+    }, 120_000);
 });
 
 describe("between the last proof and the end of a transaction", () => {

@@ -50,6 +50,14 @@ export class ToyRun {
         return readFileSync(this.#file("output.log"), "utf8");
     }
 
+    /** Waits until its output has these words. @throws Error when it has ended without them */
+    async said(words: string): Promise<void> {
+        while (!this.output().includes(words)) {
+            if (this.#cli.exitCode !== null) throw new Error(`it has ended without "${words}":\n${this.output()}`);
+            await sleep(20);
+        }
+    }
+
     /** How often the rollout has asked for the time: there is one such question before each event of its timeline. */
     get questions(): number {
         return existsSync(this.#file("questions")) ? Number(readFileSync(this.#file("questions"), "utf8")) : 0;
