@@ -208,12 +208,10 @@ async function undo(
     const reason = redact(describeError(first));
     // A full disk here says nothing of the release.
     if (left === undefined && last?.release !== release.id && !(first instanceof EvidenceLost)) {
-        await ledger.quarantine({
-            release: release.id,
-            transaction: open.transaction,
-            reason,
-            at: session.now().toISOString(),
-        });
+        const { transaction } = open;
+        await ledger
+            .quarantine({ release: release.id, transaction, reason, at: session.now().toISOString() })
+            .catch(warn);
     }
     if (left === undefined && last !== undefined) left = await standAgain(session, last, open);
     if (left === undefined) await ledger.recordUndone(open.transaction, { isPutBack: true }).catch(warn);

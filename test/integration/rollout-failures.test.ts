@@ -322,6 +322,31 @@ describe("while the previous release is put back", () => {
     }, 120_000);
 });
 
+describe("a ledger that cannot be written any more, as on a full disk of the engine", () => {
+    test("does not keep the previous release from being put back, and says what was not recorded [R90, R95]", async () => {
+        await anew();
+        const socket = path.join(toy.folder, "ledger-door.sock");
+        const door = await EngineDoor.open(socket);
+        try {
+            const run = toy.run(
+                { ...(await toy.declare(changed())), engineHost: `unix://${socket}` },
+                { freezeAt: 12 },
+            );
+            expect(await run.frozen()).toBe(true);
+            const refusal = door.refuse({ method: "PUT", path: /-ledger\/archive/ });
+            run.thaw();
+            expect({ code: await run.ended(), output: run.output() }).toMatchObject({ code: 1 });
+            refusal.stop();
+            expect(recorded()).toMatchObject({ outcome: "rolled-back", error: expect.stringContaining("-ledger") });
+            expect(run.output()).toMatch(/warning: .*-ledger/);
+        } finally {
+            await door.close();
+        }
+        await untilClosed(toy);
+        expect(await deviationsFrom(toy, base)).toEqual([]);
+    }, 120_000);
+});
+
 describe("between the last proof and the end of a transaction", () => {
     test("what falls is put back once more by whoever ends it for a dead deployer [R90, R94]", async () => {
         await anew();
