@@ -1,7 +1,7 @@
 /** The files of a ledger as they stood at one moment, and what they say. */
 import { PlumblineError } from "../release/errors.ts";
 import type { Release } from "../release/types.ts";
-import type { CommitRecord, PinRecord, QuarantineRecord } from "./ledger.ts";
+import type { CommitRecord, PinRecord, QuarantineRecord } from "./ledger-records.ts";
 
 /** A file as it stands, and what it says. */
 interface Json<T> {
