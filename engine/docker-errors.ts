@@ -19,6 +19,14 @@ export function mayPass(error: unknown): boolean {
     return field(error, "message").includes("socket hang up");
 }
 
+/** What was done in a container was cut off: the container is down, or the engine has begun anew and knows nothing of it. */
+export function wasCutOff(error: unknown): boolean {
+    const [status, words] = [statusOf(error), wordsOf(error)];
+    return (
+        (status === 404 && /no such exec instance/i.test(words)) || (status === 409 && /is not running/i.test(words))
+    );
+}
+
 /** The engine's HTTP status; 0 when the error is not its answer. */
 export function statusOf(error: unknown): number {
     return Number(field(error, "statusCode")) || 0;

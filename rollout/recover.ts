@@ -31,12 +31,15 @@ export async function settle(
     try {
         if (!committed) await ledger.recordUndone(mine.transaction);
         let left = await session.putBack(last, mine);
-        if (left === undefined && last !== undefined) left = await standAgain(session, last, mine);
+        if (left === undefined) {
+            if (!committed) await ledger.recordUndone(mine.transaction, { isPutBack: true });
+            if (last !== undefined) left = await standAgain(session, last, mine);
+        }
         if (left !== undefined) {
+            if (!committed) await ledger.recordUndone(mine.transaction);
             const error = `transaction ${mine.transaction} could not be ended: ${left}`;
             return { ...session.end("rollback-failed", [], error), error };
         }
-        if (!committed) await ledger.recordUndone(mine.transaction, { isPutBack: true });
         await ledger.end(mine);
         const error = committed ? null : "the deployer was killed; the previous release was put back";
         return { ...session.end(committed ? "committed" : "rolled-back", [], error), error };

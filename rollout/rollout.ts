@@ -213,8 +213,12 @@ async function undo(
             .quarantine({ release: release.id, transaction, reason, at: session.now().toISOString() })
             .catch(warn);
     }
-    if (left === undefined && last !== undefined) left = await standAgain(session, last, open);
-    if (left === undefined) await ledger.recordUndone(open.transaction, { isPutBack: true }).catch(warn);
+    if (left === undefined) {
+        await ledger.recordUndone(open.transaction, { isPutBack: true }).catch(warn);
+        // The last thing before the end, since what takes time can be met by a crash.
+        if (last !== undefined) left = await standAgain(session, last, open);
+        if (left !== undefined) await ledger.recordUndone(open.transaction).catch(warn);
+    }
     const outcome = left === undefined ? "rolled-back" : "rollback-failed";
     const state =
         left !== undefined

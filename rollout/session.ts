@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { connectEngine, type Engine } from "../engine/docker.ts";
-import { mayPass } from "../engine/docker-errors.ts";
+import { mayPass, wasCutOff } from "../engine/docker-errors.ts";
 import { EdgeControl } from "../engine/edge/edge.ts";
 import { describeError, PlumblineError } from "../release/errors.ts";
 import { probeAddress } from "../release/probe-address.ts";
@@ -206,11 +206,20 @@ export class Session {
                 // Whoever has the transaction now says what becomes of it.
                 if (error instanceof TransactionLost) throw error;
                 const message = this.redact(describeError(error));
-                const isLast = attempt >= putBackAttempts || !wasAway(error);
+                const isLast = attempt >= putBackAttempts || !(wasAway(error) || (await this.#hasFallen(last, error)));
                 this.timeline.record({ event: isLast ? "undo-failed" : "note", message });
                 if (isLast) return message;
             }
         }
+    }
+
+    /**
+     * Whether a service did not get well because everything was taken down again meanwhile, as by a crash: the edge, which
+     * is put back first, is down too.
+     */
+    async #hasFallen(last: CommitRecord | undefined, error: unknown): Promise<boolean> {
+        if (last === undefined || !(error instanceof PlumblineError) || error.category !== "health") return false;
+        return (await this.engine.inspect(last.edge.name))?.running === false;
     }
 
     async #putBackOnce(last: CommitRecord | undefined, open: OpenTransaction): Promise<string | undefined> {
@@ -269,8 +278,9 @@ export class Session {
     }
 }
 
-/** Whether the engine did not answer, or answered no more: that, or what failed because of it. */
+/** Whether the engine did not answer, answered no more, or had begun anew: that, or what failed because of it. */
 function wasAway(error: unknown): boolean {
     if (!(error instanceof PlumblineError)) return false;
-    return (error.category === "engine" && mayPass(error.cause)) || wasAway(error.cause);
+    const { category, cause } = error;
+    return (category === "engine" && (mayPass(cause) || wasCutOff(cause))) || wasAway(cause);
 }

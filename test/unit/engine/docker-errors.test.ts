@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { clientOptions, engineAddress } from "../../../engine/docker-address.ts";
-import { engineError, mayPass, registryRefusal, wasNotReached } from "../../../engine/docker-errors.ts";
+import { engineError, mayPass, registryRefusal, wasCutOff, wasNotReached } from "../../../engine/docker-errors.ts";
 import { PlumblineError } from "../../../release/errors.ts";
 
 const withCode = (code: string) => Object.assign(new Error(`connect ${code}`), { code });
@@ -23,6 +23,13 @@ describe("what may pass by itself", () => {
         expect([withCode("ECONNREFUSED"), withCode("ENOENT")].map(wasNotReached)).toEqual([true, true]);
         expect([withCode("ECONNRESET"), withStatus(502, "x"), "text", null].map(wasNotReached)).not.toContain(true);
     });
+});
+
+test("what a crash cuts off is told from what the engine refuses [R90]", () => {
+    expect(wasCutOff(withStatus(404, "No such exec instance: e754f8bb"))).toBe(true);
+    expect(wasCutOff(withStatus(409, "Container 5d3becb8 is not running"))).toBe(true);
+    expect(wasCutOff(withStatus(404, "No such container: 5d3becb8"))).toBe(false);
+    expect(wasCutOff(withStatus(409, "Conflict. The container name is already in use"))).toBe(false);
 });
 
 describe("what an engine says of a registry [R11]", () => {
