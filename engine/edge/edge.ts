@@ -321,7 +321,9 @@ export class EdgeControl {
     }
 
     private async reload(structure: string): Promise<void> {
-        await this.engine.kill(this.containerId, "SIGUSR2");
+        // From inside: the engine takes a container that it sent any signal for one that was stopped by hand, and would neither
+        // restart it after its end nor bring it back with the machine.
+        await this.run(["sh", "-c", "kill -USR2 1"]);
         await this.until(
             reloadWithinMs,
             async () => {

@@ -320,7 +320,7 @@ describe("what runs", () => {
         await expect(ping("wrong")).rejects.toThrow();
     });
 
-    test("is as recorded, says `status`", async () => {
+    test("is as recorded, says `status` [R71]", async () => {
         const ran = await project.command(["status"]);
         expect(ran.stdout).toContain("local: runs as recorded");
         expect(ran.code).toBe(0);
@@ -492,7 +492,7 @@ describe("a property that was changed behind Pulumi's back", () => {
     // Seeded anew in each test: a worker that was put back after a kill has its limit again.
     const seedDrift = async () => project.docker(["update", "--pids-limit", "77", await worker()]);
 
-    test("is shown by `preview --refresh`, told by `up --refresh`, and named by `validate` [R30] [R31]", async () => {
+    test("is shown by `preview --refresh`, told by `up --refresh`, and named by `validate` [R30] [R31] [R71]", async () => {
         const before = await worker();
         await seedDrift();
         const shown = await project.pulumi(["preview", "--refresh", "--expect-no-changes", "--stack", stack]);

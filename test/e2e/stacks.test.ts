@@ -167,10 +167,18 @@ describe("`staging` beside `local`", () => {
         expect((await findSecrets(project, "staging", values, {})).found).toEqual([]);
     });
 
-    test("plain `pulumi up` of it has nothing to do", async () => {
+    test("plain `pulumi up` of it has nothing to do, unless one of its containers was stopped", async () => {
         const args = ["up", "--yes", "--refresh", "--expect-no-changes", "--stack", "staging"];
         const ran = await project.pulumi(args, staging);
         expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
+        const worker = await project.container("staging", "worker");
+        await project.docker(["stop", worker]);
+        const shown = await project.pulumi(
+            ["preview", "--refresh", "--expect-no-changes", "--stack", "staging"],
+            staging,
+        );
+        await project.docker(["start", worker]);
+        expect([shown.code === 0, shown.stdout]).toEqual([false, expect.stringMatching(/\d+ to (create|update)/)]);
     });
 
     test("goes with its data, and `local` does not notice", async () => {

@@ -78,6 +78,14 @@ describe("before the switch", () => {
         expect(why).toContain("broken on purpose");
     }, 120_000);
 
+    test("a healthcheck that says unhealthy is seen at once, not at the deadline [R50]", async () => {
+        const healthcheck = { web: "echo the cupboard is bare; exit 1" };
+        const why = await failureOf(next({ healthcheck, startDeadlineMs: 150_000 }));
+        expect(why).toMatch(/web is unhealthy by its own healthcheck/);
+        expect(why).toContain("Its healthcheck said: the cupboard is bare");
+        expect(why).toMatch(/Its last log lines:\n.*web [0-9a-f]{8} starts/);
+    }, 120_000);
+
     test("a candidate over the response time does not pass the load [R50, R33]", async () => {
         const policy = {
             gateLoadMs: 1_000,

@@ -22,6 +22,7 @@ import { canonicalJson, hashOf } from "../../release/revision.ts";
 import type {
     DeclaredContainer,
     EdgeRelease,
+    Healthcheck,
     Release,
     RolloutPolicy,
     ServiceRelease,
@@ -57,6 +58,8 @@ export interface ToyVersion {
     /** Given to the engine beside what every container gets, as more power than before. */
     readonly host?: Partial<Record<ToyService, Docker.HostConfig>>;
     readonly user?: Partial<Record<ToyService, string>>;
+    /** A command that the engine runs again and again as the service's own healthcheck: one failure is unhealthy. */
+    readonly healthcheck?: Partial<Record<ToyService, string>>;
     /** Secrets by name: their versions stand in the release; `<secret:NAME>` stands for the value in a setting. */
     readonly secrets?: Readonly<Record<string, string>>;
     /** Address on which the ports are published. @default 127.0.0.1 */
@@ -64,6 +67,8 @@ export interface ToyVersion {
     /** A probe listener that cannot be reached. */
     readonly probePort?: number;
 }
+
+const healthcheck = { intervalMs: 1_000, timeoutMs: 2_000, startPeriodMs: 0, retries: 1 };
 
 /** A smoke test that cannot pass: it is the last gate before the bake, so that everything is undone after it. */
 export const failingSmoke: readonly SmokeStep[] = [
@@ -295,6 +300,7 @@ export class Toy {
 
     #freezeService(name: ToyService, version: ToyVersion): ServiceRelease {
         const { images, faults, settings, secrets, host, user } = version;
+        const command = version.healthcheck?.[name];
         const port = targets[name];
         const data = name === "web" ? [] : [this.volume(name)];
         const content: Omit<ServiceRelease, "revision"> = {
@@ -318,6 +324,7 @@ export class Toy {
                 tmpfs: {},
                 mounts: data.map((source) => ({ type: "volume", source, target: "/data", readOnly: false })),
                 files: [],
+                ...(command === undefined ? {} : { healthcheck: { ...healthcheck, test: ["CMD-SHELL", command] } }),
                 networks: [{ network: this.network, aliases: [] }],
                 restart: "unless-stopped",
                 stopGraceSeconds: 5,
@@ -385,12 +392,14 @@ export class Toy {
     ): Promise<string> {
         const name = service.name as ToyService;
         const user = version.user?.[name];
+        const check = service.spec.healthcheck;
         const container = await this.docker.createContainer({
             name: `${name}-${service.revision}-${randomBytes(4).toString("hex").slice(0, 7)}`,
             Image: service.image.reference,
             Env: environmentList(service, secrets),
             Labels: containerLabels(this.project, "local", name, service.revision),
             ...(user === undefined ? {} : { User: user }),
+            ...(check === undefined ? {} : { Healthcheck: dockerHealthcheck(check) }),
             HostConfig: {
                 Binds: service.spec.mounts.map(({ source, target }) => `${source}:${target}`),
                 RestartPolicy: { Name: service.spec.restart },
@@ -400,6 +409,12 @@ export class Toy {
         });
         return container.id;
     }
+}
+
+/** As the engine wants it: times in nanoseconds. */
+function dockerHealthcheck({ test, intervalMs, timeoutMs, startPeriodMs, retries }: Healthcheck) {
+    const times = { Interval: intervalMs * 1e6, Timeout: timeoutMs * 1e6, StartPeriod: startPeriodMs * 1e6 };
+    return { Test: [...test], ...times, Retries: retries };
 }
 
 function revisionsOf({ edge, services }: Release): Record<string, string> {
