@@ -1,8 +1,8 @@
 /** The contract of Supabase Storage, method by method: with the official client, and with raw HTTP where that hides things. */
 import { createHash, randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import type { StorageClient } from "@supabase/storage-js";
-import { envelope, StorageBed } from "./support.ts";
+import { type CallOptions, envelope, StorageBed } from "./support.ts";
 
 let bed: StorageBed;
 let client: StorageClient;
@@ -563,6 +563,176 @@ describe("signed URLs", () => {
         expect((await call("POST", "/object/sign/files/range.txt", { body: { expiresIn: 0 } })).json).toMatchObject({
             statusCode: "400",
         });
+    });
+});
+
+describe("each method, asked without a client that hides the answer", () => {
+    const stamp = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]+\.\d{3}Z$/);
+    const uuid = expect.stringMatching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+    const bucket = {
+        id: "bare",
+        name: "bare",
+        owner: null,
+        owner_id: null,
+        public: false,
+        type: expect.any(String),
+        file_size_limit: null,
+        allowed_mime_types: null,
+        created_at: stamp,
+        updated_at: stamp,
+    };
+    const metadata = expect.objectContaining({ size: 8, mimetype: "text/plain", cacheControl: expect.any(String) });
+    const listed = (name: string) => ({
+        name,
+        id: uuid,
+        metadata,
+        updated_at: stamp,
+        created_at: stamp,
+        last_accessed_at: stamp,
+    });
+    const signed = (name: string) =>
+        expect.stringMatching(new RegExp(`^/object/sign/plain/${name}\\?token=eyJ[\\w-]+\\.[\\w-]+\\.[\\w-]+$`));
+    const stored = (name: string) => ({ Id: uuid, Key: `plain/${name}` });
+
+    interface State {
+        readonly buckets: readonly unknown[];
+        readonly objects: readonly { readonly id: string; readonly name: string; readonly file: string }[];
+    }
+    type Effect = (answer: Awaited<ReturnType<typeof call>>, before: State) => Promise<void>;
+
+    const state = async (): Promise<State> => ({
+        buckets: await bed.rows("select id, public from storage.buckets order by id"),
+        objects: await bed.rows(
+            `select id, name, 'objects/' || left(version, 2) || '/' || version as file
+            from storage.objects where bucket_id = 'plain' order by name`,
+        ),
+    });
+    const fileOf = ({ objects }: State, name: string) => objects.find((object) => object.name === name)?.file ?? "";
+    const bytesOf = async (name: string) =>
+        (await bed.storage.exec(["cat", `/var/lib/storage/${fileOf(await state(), name)}`])).output;
+
+    /** Bytes are removed from the volume after the answer. */
+    async function untilGone(file: string): Promise<void> {
+        for (let round = 0; round < 100; round++) if (!(await bed.files()).includes(file)) return;
+        throw new Error(`${file} is still on the volume`);
+    }
+
+    const nothing: Effect = async (_, before) => {
+        expect(await state()).toEqual(before);
+        expect(await bytesOf("a.txt")).toBe("of a.txt");
+    };
+    const bucketIs = (id: string, isPublic: boolean): Effect => {
+        return async () => expect((await state()).buckets).toContainEqual({ id, public: isPublic });
+    };
+    const opens =
+        (url: (json: unknown) => string): Effect =>
+        async (answer, before) => {
+            expect(await bed.call("GET", url(answer.json))).toMatchObject({ status: 200, text: "of a.txt" });
+            await nothing(answer, before);
+        };
+    const holds =
+        (name: string, text: string): Effect =>
+        async ({ json }, before) => {
+            const { id } = (await state()).objects.find((object) => object.name === name) ?? {};
+            expect(id).toBe((json as { Id: string }).Id);
+            expect(await bytesOf(name)).toBe(text);
+            if (fileOf(before, name) !== "") await untilGone(fileOf(before, name));
+        };
+    const leaves =
+        (...names: string[]): Effect =>
+        async (_, before) => {
+            const { objects } = await state();
+            expect(objects.map(({ name }) => name)).toEqual(names);
+            for (const { name, file } of before.objects) if (!names.includes(name)) await untilGone(file);
+            for (const name of names) expect(await bytesOf(name)).toBe(`of ${name}`);
+        };
+
+    beforeEach(async () => {
+        for (const name of ["bare", "plain"]) {
+            await client.emptyBucket(name);
+            await client.deleteBucket(name);
+            expect((await client.createBucket(name, { public: false })).error).toBeNull();
+        }
+        for (const name of ["a.txt", "b.txt"]) {
+            const options = { contentType: "text/plain" };
+            expect((await client.from("plain").upload(name, `of ${name}`, options)).error).toBeNull();
+        }
+    });
+
+    const post = (body: Record<string, unknown>) => ({ body });
+    const text = (body: string) => ({ body, headers: { "content-type": "text/plain" } });
+    const methods: readonly (readonly [string, CallOptions, unknown, Effect])[] = [
+        ["POST /bucket", post({ name: "fresh", public: true }), { name: "fresh" }, bucketIs("fresh", true)],
+        ["GET /bucket/bare", {}, bucket, nothing],
+        ["GET /bucket?search=bare", {}, [bucket], nothing],
+        ["PUT /bucket/bare", post({ public: true }), { message: "Successfully updated" }, bucketIs("bare", true)],
+        [
+            "DELETE /bucket/bare",
+            {},
+            { message: "Successfully deleted" },
+            async () => expect(await bed.rows("select from storage.buckets where id = 'bare'")).toEqual([]),
+        ],
+        ["POST /bucket/plain/empty", {}, { message: "Successfully emptied" }, leaves()],
+        ["POST /object/list/plain", post({ prefix: "" }), [listed("a.txt"), listed("b.txt")], nothing],
+        [
+            "POST /object/sign/plain/a.txt",
+            post({ expiresIn: 60 }),
+            { signedURL: signed("a.txt") },
+            opens((json) => (json as { signedURL: string }).signedURL),
+        ],
+        [
+            "POST /object/sign/plain",
+            post({ expiresIn: 60, paths: ["a.txt", "none.txt"] }),
+            [
+                { error: null, path: "a.txt", signedURL: signed("a.txt") },
+                { error: expect.stringContaining("does not exist"), path: "none.txt", signedURL: null },
+            ],
+            opens((json) => (json as { signedURL: string }[])[0]?.signedURL ?? ""),
+        ],
+        ["POST /object/plain/new.txt", text("brand new"), stored("new.txt"), holds("new.txt", "brand new")],
+        ["PUT /object/plain/a.txt", text("replaced"), stored("a.txt"), holds("a.txt", "replaced")],
+        ["DELETE /object/plain/a.txt", {}, { message: "Successfully deleted" }, leaves("b.txt")],
+        [
+            "DELETE /object/plain",
+            post({ prefixes: ["a.txt", "none.txt"] }),
+            [
+                {
+                    ...listed("a.txt"),
+                    bucket_id: "plain",
+                    owner: null,
+                    owner_id: null,
+                    version: expect.any(String),
+                    user_metadata: null,
+                },
+            ],
+            leaves("b.txt"),
+        ],
+        [
+            "GET /object/info/authenticated/plain/a.txt",
+            {},
+            {
+                id: uuid,
+                name: "a.txt",
+                version: expect.any(String),
+                bucket_id: "plain",
+                size: 8,
+                content_type: "text/plain",
+                cache_control: expect.any(String),
+                etag: expect.any(String),
+                metadata: null,
+                last_modified: stamp,
+                created_at: stamp,
+            },
+            nothing,
+        ],
+    ];
+
+    test.each(methods)("%s: its status, its whole body and its effect [R05]", async (line, options, json, effect) => {
+        const [method = "", path = ""] = line.split(" ");
+        const before = await state();
+        const answer = await call(method, path, options);
+        expect([answer.status, answer.json]).toEqual([200, json]);
+        await effect(answer, before);
     });
 });
 
