@@ -322,7 +322,7 @@ export class EdgeControl {
 
     private async reload(structure: string): Promise<void> {
         // From inside: the engine takes a container that it sent any signal for one that was stopped by hand, and would neither
-        // restart it after its end nor bring it back with the machine.
+        // restart it after its end nor bring it back with the machine (moby/moby#41302).
         await this.run(["sh", "-c", "kill -USR2 1"]);
         await this.until(
             reloadWithinMs,

@@ -214,6 +214,12 @@ export class Service {
         }
     }
 
+    /** Asks the container to stop, as the engine does it; answers its exit code. */
+    async stop(): Promise<number> {
+        await this.container.stop();
+        return this.exited();
+    }
+
     /** Waits until the container has ended by itself; answers its exit code. */
     async exited(): Promise<number> {
         const result: { StatusCode: number } = await this.container.wait();

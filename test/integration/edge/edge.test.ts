@@ -309,11 +309,17 @@ describe("changes of the same moment", () => {
 });
 
 describe("a restart and a reload", () => {
-    test("a restarted edge serves from the slots that it had, and has forgotten the candidate and the hold", async () => {
+    test("an edge stops in order, and restarted serves from the slots that it had, and has forgotten the candidate and the hold", async () => {
         await stage.edge.setCandidate("api", api1.container);
         const before = await stage.edge.readSlots();
         await stage.edge.hold("db");
+        const said = async () => (await stage.engine.logs(stage.edgeId)).map(({ line }) => line);
+        const saidBefore = (await said()).length;
         await stage.engine.stop(stage.edgeId, 5);
+        expect(await stage.engine.inspect(stage.edgeId)).toMatchObject({ state: "exited", exitCode: 0 });
+        expect((await said()).slice(saidBefore)).toContainEqual(
+            expect.stringContaining("All workers exited. Exiting... (0)"),
+        );
         await stage.engine.start(stage.edgeId);
         await stage.edge.ready();
         expect(before.api).toMatchObject({ candidate: api1.container });

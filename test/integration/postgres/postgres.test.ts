@@ -240,7 +240,10 @@ describe("the Postgres service", () => {
 
     test("comes up on an old volume with passwords that were generated anew, and the old ones are void", async () => {
         const volume = (await postgres.container.inspect()).Mounts[0]?.Name ?? "";
-        await postgres.container.stop();
+        expect(await postgres.stop()).toBe(0);
+        expect(await postgres.logs()).toMatch(
+            /received fast shutdown request\n(.*\n)*.*database system is shut down\s*$/,
+        );
         const fresh = randomVariables();
         const next = await bed.start("postgres", { variables: fresh, volume });
         for (const user of Object.keys(passwords)) {

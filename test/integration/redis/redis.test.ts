@@ -113,6 +113,13 @@ describe("the Redis service", () => {
         expect(await second.logs()).toContain("another server is using this volume");
         expect(await withRedis(redis, passwordOf(variables), (client) => client.ping())).toBe("PONG");
     });
+
+    test("stops when it is asked to, with everything on the disk", async () => {
+        expect(await redis.stop()).toBe(0);
+        expect(await redis.logs()).toMatch(
+            /Calling fsync\(\) on the AOF file\.\n(.*\n)*.*Redis is now ready to exit, bye bye\.\.\.\s*$/,
+        );
+    });
 });
 
 test("a full Redis refuses writes, keeps what it has and stays healthy", async () => {
