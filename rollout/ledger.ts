@@ -8,11 +8,12 @@
  */
 import { hostname, userInfo } from "node:os";
 import type { ContainerSummary, Engine } from "../engine/docker.ts";
-import { statusOf } from "../engine/docker-errors.ts";
+import { mayPass, statusOf, wasNotReached } from "../engine/docker-errors.ts";
 import { sleep } from "../engine/retry.ts";
 import { PlumblineError } from "../release/errors.ts";
 import type { Release } from "../release/types.ts";
 import { callerOf } from "./caller.ts";
+import { untilEngineAnswers } from "./engine-return.ts";
 import { commitFile, LedgerFiles, releaseFile, undoneFile } from "./ledger-files.ts";
 import type { CommitRecord, LedgerState, OpenTransaction, Placement, QuarantineRecord } from "./ledger-records.ts";
 import { processStartTime } from "./process.ts";
@@ -22,6 +23,8 @@ export type * from "./ledger-records.ts";
 const folder = "/ledger";
 /** Longest time in milliseconds that the engine takes to show a container that another deployer creates. */
 const creationMs = 30_000;
+/** Longest wait for an engine that went away while it opened a transaction. */
+const returnMs = 60_000;
 const askEveryMs = 100;
 
 export class Ledger {
@@ -82,9 +85,20 @@ export class Ledger {
         const other = await this.current();
         if (other !== undefined) return { other };
         const mine: OpenTransaction = { ...wanted, epoch: 1, ...thisProcess(), ...callerOf() };
-        if (await this.#createOnce(this.#epochName(1), "transaction", labelsOf(mine))) return { mine };
+        try {
+            if (await this.#createOnce(this.#epochName(1), "transaction", labelsOf(mine))) return { mine };
+        } catch (error) {
+            if (isAnswerLost(error)) await this.#giveBack(mine).catch(() => undefined);
+            throw error;
+        }
         const faster = await this.current();
         return faster === undefined ? this.begin(wanted) : { other: faster };
+    }
+
+    /** The engine may have opened the transaction all the same: then it is closed, since nobody is there to act in it. */
+    async #giveBack(mine: OpenTransaction): Promise<void> {
+        await untilEngineAnswers(this.#engine, returnMs);
+        await this.end(mine);
     }
 
     /** The transaction that is open now, in its highest epoch. */
@@ -289,6 +303,10 @@ export class TransactionLost extends Error {
         super(`transaction ${transaction} was taken over by another process`);
         this.name = "TransactionLost";
     }
+}
+
+function isAnswerLost(error: unknown): boolean {
+    return error instanceof PlumblineError && mayPass(error.cause) && !wasNotReached(error.cause);
 }
 
 /** The refusal that a second deployer gets. */

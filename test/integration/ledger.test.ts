@@ -1,12 +1,15 @@
 /** The ledger on the real engine: who may act, what was committed, and what of it is damaged. Nothing is ever started. */
 import { randomBytes } from "node:crypto";
-import { hostname, userInfo } from "node:os";
+import { mkdtemp, rm } from "node:fs/promises";
+import { hostname, tmpdir, userInfo } from "node:os";
+import path from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { connectEngine } from "../../engine/docker.ts";
 import { PlumblineError } from "../../release/errors.ts";
 import { canonicalJson } from "../../release/revision.ts";
 import { Ledger, type OpenTransaction, TransactionLost } from "../../rollout/ledger.ts";
 import { processStartTime } from "../../rollout/process.ts";
+import { EngineDoor } from "../support/engine-door.ts";
 import { declaredAll, declaredEdge, sampleRelease } from "../unit/rollout/sample-release.ts";
 import { buildImage } from "./edge/stage.ts";
 
@@ -67,6 +70,25 @@ const roleOf = async (role: string) =>
     (await engine.list({ "plumbline.project": project, "plumbline.role": role })).map(({ name }) => name).sort();
 
 describe("opening a transaction", () => {
+    test("leaves none where the engine went away with the answer, and nobody is there to act in it [R90, R98]", async () => {
+        const folder = await mkdtemp(path.join(tmpdir(), "plumbline-ledger-"));
+        const socket = path.join(folder, "door.sock");
+        const door = await EngineDoor.open(socket);
+        await opened();
+        const held = door.holdAnswer({ method: "POST", path: /\/containers\/create\?name=\S+-transaction-1/ });
+        const begins = new Ledger(connectEngine(`unix://${socket}`), project, image).begin(wantedBy("tx-1"));
+        begins.catch(() => undefined);
+        await held.reached;
+        expect((await ledgerOf().current())?.transaction).toBe("tx-1");
+        await door.close();
+        const again = await EngineDoor.open(socket);
+        await expect(begins).rejects.toThrow("does not answer");
+        expect(await ledgerOf().current()).toBeUndefined();
+        expect(await begun(ledgerOf(), "tx-2")).toMatchObject({ transaction: "tx-2" });
+        await again.close();
+        await rm(folder, { recursive: true });
+    });
+
     test("is won by one of many at once; the others learn who it was [R98]", async () => {
         await opened();
         const answers = await Promise.all(
