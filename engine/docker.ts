@@ -208,6 +208,7 @@ export class Engine {
         );
     }
 
+    /** Whatever the signal, the engine takes the container for one that was stopped by hand, and restarts it no more. */
     async kill(id: string, signal: string): Promise<void> {
         await this.once(`send ${signal} to container ${id}`, () => this.quick.getContainer(id).kill({ signal }));
     }
