@@ -39,8 +39,19 @@ export async function loadRelease(
     rawConfig: Readonly<Record<string, string>>,
     options: LoadOptions = {},
 ): Promise<LoadedRelease> {
+    return await loadWith(parseSettings(stack, rawConfig), projectDir, options);
+}
+
+/**
+ * The same for settings that were read before.
+ * @throws PlumblineError of category `baseline`, `settings` or `dependency`, before anything is touched
+ */
+export async function loadWith(
+    settings: Settings,
+    projectDir: string,
+    options: LoadOptions = {},
+): Promise<LoadedRelease> {
     const folder = resolve(projectDir);
-    const settings = parseSettings(stack, rawConfig);
     const composeCommand = options.composeCommand ?? (await findCompose(folder));
     const baseline = await loadBaseline(folder, settings, { composeCommand });
     const { allowMissingSecrets = false } = options;

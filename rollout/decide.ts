@@ -3,7 +3,7 @@ import { connectEngine } from "../engine/docker.ts";
 import { stackConfiguration } from "../release/config.ts";
 import { networkPolicy } from "../release/freeze.ts";
 import { refuseGateSkippingVariables } from "../release/gate-skipping.ts";
-import { loadRelease } from "../release/load.ts";
+import { loadWith } from "../release/load.ts";
 import { checkPassphrase, parseSettings, type Settings } from "../release/settings.ts";
 import { requireSettings } from "../release/stack-file.ts";
 import { lookAtEngine } from "../validation/preflight/look.ts";
@@ -45,10 +45,11 @@ export async function decideRelease(run: ProgramRun): Promise<Decision> {
     checkPassphrase(stack, env);
     const raw = stackConfiguration(run.config);
     requireSettings(stack, raw);
-    const engine = connectEngine(run.engineHost, networkPolicy(parseSettings(stack, raw)));
+    const settings = parseSettings(stack, raw);
+    const engine = connectEngine(run.engineHost, networkPolicy(settings));
     // Side by side: the engine is asked while the baseline is read.
-    const [loaded, look] = await Promise.all([loadRelease(".", stack, raw), lookAtEngine(engine)]);
-    const { settings, release: frozen } = loaded;
+    const [loaded, look] = await Promise.all([loadWith(settings, "."), lookAtEngine(engine)]);
+    const { release: frozen } = loaded;
     const ledger = new Ledger(engine, frozen.project, frozen.edge.image.reference);
     const baseline = await withFreePorts(frozen, settings, look, ledger);
     const choice = await chooseRelease(baseline, { engine, env, isPreview, ledger, isReached: look.reached });

@@ -119,11 +119,7 @@ export class PrivateEngine {
     /** As an orderly shut-down of the machine: the engine stops its containers, then itself. */
     async stop(): Promise<void> {
         const pid = Number(await readFile(path.join(this.#folder, "docker.pid"), "utf8"));
-        process.kill(pid, "SIGTERM");
-        for (let attempt = 0; existsSync(`/proc/${pid}`); attempt += 1) {
-            if (attempt === 600) throw new Error("the private engine did not stop");
-            await sleep(100);
-        }
+        if (!(await endsWithin(pid, 60_000))) throw new Error("the private engine did not stop");
     }
 
     /** Starts the daemon, again after a kill or a stop, and waits for its socket. */
@@ -160,10 +156,7 @@ export class PrivateEngine {
         if (ids !== "") await this.docker(["rm", "--force", ...ids.split("\n")]).catch(() => "");
         const pidFile = path.join(this.#folder, "docker.pid");
         const pid = existsSync(pidFile) ? Number(await readFile(pidFile, "utf8")) : 0;
-        if (pid > 0 && existsSync(`/proc/${pid}`)) {
-            process.kill(pid, "SIGTERM");
-            for (let attempt = 0; attempt < 150 && existsSync(`/proc/${pid}`); attempt += 1) await sleep(100);
-        }
+        if (pid > 0 && existsSync(`/proc/${pid}`)) await endsWithin(pid, 15_000);
         // Whatever is left in the namespace was started by this engine: containers have namespaces of their own.
         const { stdout } = await exec("ip", ["netns", "pids", this.#name]).catch(() => ({ stdout: "" }));
         for (const left of stdout.split("\n").filter(Boolean).map(Number)) {
@@ -178,6 +171,13 @@ export class PrivateEngine {
         await this.#disk?.dispose();
         await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 500 });
     }
+}
+
+/** Asks a process to end. @returns whether it has, by then */
+async function endsWithin(pid: number, ms: number): Promise<boolean> {
+    process.kill(pid, "SIGTERM");
+    for (let waited = 0; waited < ms && existsSync(`/proc/${pid}`); waited += 100) await sleep(100);
+    return !existsSync(`/proc/${pid}`);
 }
 
 function succeeds(command: string, args: readonly string[]): Promise<boolean> {

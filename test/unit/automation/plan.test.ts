@@ -11,6 +11,7 @@ import {
     renderPlan,
 } from "../../../automation/preview.ts";
 import { withoutRotated } from "../../../automation/secrets.ts";
+import { sampleResult } from "./sample-result.ts";
 
 function planned(op: string, type: string, name: string, diffs?: string[]): EngineEvent {
     const metadata = { op, type, urn: `urn:pulumi:local::plumbline::${type}::${name}`, diffs };
@@ -29,18 +30,9 @@ const events = [
 ];
 
 const base: PreviewResult = {
+    ...sampleResult,
     command: "preview",
-    stack: "local",
     outcome: "planned",
-    reason: null,
-    exitCode: 0,
-    release: null,
-    startedAt: "",
-    durationMs: 1,
-    evidence: null,
-    notes: [],
-    failure: null,
-    diagnostics: [],
     plan: plannedChanges(events),
     services: changedServices(plannedChanges(events)),
     changes: { create: 1, same: 2 },

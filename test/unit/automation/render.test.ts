@@ -1,24 +1,11 @@
 /** What `destroy`, `status` and `secrets` say to people: everything that a person has to know, and the command that comes next. */
 import { describe, expect, test } from "@jest/globals";
 import { type DestroyResult, renderDestroy } from "../../../automation/destroy.ts";
-import type { CommandResult } from "../../../automation/result.ts";
 import { renderSecrets } from "../../../automation/secrets.ts";
 import { renderStatus, type StatusResult } from "../../../automation/status.ts";
+import { sampleResult } from "./sample-result.ts";
 
-const result: CommandResult = {
-    command: "any",
-    stack: "staging",
-    outcome: "listed",
-    reason: null,
-    exitCode: 0,
-    release: null,
-    startedAt: "",
-    durationMs: 1,
-    evidence: null,
-    notes: [],
-    failure: null,
-    diagnostics: [],
-};
+const result = { ...sampleResult, stack: "staging" };
 
 describe("a destroyed stack", () => {
     const text = (change: Partial<DestroyResult>) =>

@@ -3,6 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { releasesOf, renderReleases } from "../../../automation/releases.ts";
 import { targetOf } from "../../../automation/rollback.ts";
 import type { CommitRecord, QuarantineRecord } from "../../../rollout/ledger.ts";
+import { sampleResult } from "./sample-result.ts";
 
 /** A history in the order of its commits. */
 function history(...releases: string[]): CommitRecord[] {
@@ -99,21 +100,7 @@ test("the list of releases marks what runs, what is pinned, forced and quarantin
         [2, true, true, false],
         [1, false, false, true],
     ]);
-    const text = renderReleases({
-        command: "releases",
-        stack: "local",
-        outcome: "listed",
-        reason: null,
-        exitCode: 0,
-        release: "bbb1",
-        startedAt: "",
-        durationMs: 1,
-        evidence: null,
-        notes: [],
-        failure: null,
-        diagnostics: [],
-        ...extra,
-    });
+    const text = renderReleases({ ...sampleResult, command: "releases", release: "bbb1", ...extra });
     expect(text).toMatch(/^2 +bbb1 .* runs now, pinned, forced$/m);
     expect(text).toMatch(/^1 +aaa1 .* quarantined$/m);
     expect(text).toMatch(/^eee1 .* tx-bad +api: failed$/m);
