@@ -116,6 +116,11 @@ export interface ExecOptions {
     /** @default 30000 */
     readonly timeoutMs?: number;
     readonly user?: string;
+    /**
+     * Through a shell that stays in the container for the next command; for one that may be run twice, of a container with
+     * `sh` and `timeout`. Its standard input is text that ends with a line end.
+     */
+    readonly kept?: boolean;
 }
 
 export interface ExecResult {

@@ -27,6 +27,7 @@ import {
     type RegistryAnswer,
     type VolumeFacts,
 } from "./docker-facts.ts";
+import { KeptShell, ShellEnded, ShellSilent, shellArgv } from "./kept-shell.ts";
 import { endLeftShims, heldByFolder, heldByShim, isHeldByShim } from "./left-shim.ts";
 import { Frames, LogLines } from "./log-lines.ts";
 import { enginePolicy, type RetryPolicy, sleep, withRetry } from "./retry.ts";
@@ -75,6 +76,8 @@ export class Engine {
     /** For calls that answer at once, and for those that may be silent for long. */
     private readonly quick: Docker;
     private readonly patient: Docker;
+    /** By container. */
+    private readonly shells = new Map<string, Promise<KeptShell>>();
 
     constructor(address: string, options: EngineOptions = {}) {
         const client = clientOptions(address);
@@ -208,11 +211,6 @@ export class Engine {
         );
     }
 
-    /** Whatever the signal, the engine takes the container for one that was stopped by hand, and restarts it no more. */
-    async kill(id: string, signal: string): Promise<void> {
-        await this.once(`send ${signal} to container ${id}`, () => this.quick.getContainer(id).kill({ signal }));
-    }
-
     /** Removes it, running or not, with its anonymous volumes. Does nothing when it is gone. */
     async remove(id: string): Promise<void> {
         await this.tolerating([404], `remove container ${id}`, async () => {
@@ -238,22 +236,62 @@ export class Engine {
     async exec(id: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
         const doing = `run ${argv[0]} in container ${id}`;
         const timeoutMs = options.timeoutMs ?? 30_000;
+        if (options.kept === true) {
+            try {
+                const stdin = options.stdin === undefined ? {} : { stdin: String(options.stdin) };
+                return await (await this.shell(id)).run(argv, { ...stdin, timeoutMs });
+            } catch (error) {
+                if (error instanceof ShellSilent) throw silent(doing, timeoutMs);
+                // What became of the container, the plain way says.
+                if (!(error instanceof ShellEnded)) throw error;
+            }
+        }
+        const { execId, stream } = await this.startExec(id, argv, { ...options, doing });
+        const output = await this.once(doing, () => collectOutput(stream, options.stdin, timeoutMs, doing));
+        const exitCode = await this.exitCode(execId, doing);
+        return { exitCode, ...output };
+    }
+
+    /** Ends the shells that were kept in containers. They are opened again when they are needed again. */
+    async close(): Promise<void> {
+        const shells = [...this.shells.values()];
+        this.shells.clear();
+        for (const shell of shells) await shell.then((opened) => opened.close()).catch(() => undefined); // Never opened.
+    }
+
+    private async shell(id: string): Promise<KeptShell> {
+        const kept = this.shells.get(id);
+        if (kept !== undefined) {
+            const shell = await kept;
+            if (shell.isUsable) return shell;
+            if (this.shells.get(id) === kept) this.shells.delete(id);
+            return this.shell(id);
+        }
+        const opening = this.startExec(id, shellArgv, { stdin: "", doing: `run a shell in container ${id}` }).then(
+            ({ stream }) => new KeptShell(stream),
+        );
+        this.shells.set(id, opening);
+        opening.catch(() => this.shells.delete(id));
+        return opening;
+    }
+
+    private async startExec(
+        id: string,
+        argv: readonly string[],
+        { doing, stdin, user }: ExecOptions & { readonly doing: string },
+    ): Promise<{ readonly execId: string; readonly stream: Duplex }> {
         const exec = await this.repeatable(doing, () =>
             this.quick.getContainer(id).exec({
                 Cmd: [...argv],
-                AttachStdin: options.stdin !== undefined,
+                AttachStdin: stdin !== undefined,
                 AttachStdout: true,
                 AttachStderr: true,
-                ...(options.user === undefined ? {} : { User: options.user }),
+                ...(user === undefined ? {} : { User: user }),
             }),
         );
         const patient = this.patient.getExec(exec.id);
-        const stream = await this.once(doing, () =>
-            patient.start({ hijack: true, stdin: options.stdin !== undefined }),
-        );
-        const output = await this.once(doing, () => collectOutput(stream, options.stdin, timeoutMs, doing));
-        const exitCode = await this.exitCode(exec.id, doing);
-        return { exitCode, ...output };
+        const stream = await this.once(doing, () => patient.start({ hijack: true, stdin: stdin !== undefined }));
+        return { execId: exec.id, stream };
     }
 
     /** The stream may end a moment before the engine knows the exit code. */
@@ -552,12 +590,14 @@ async function collectOutput(
     );
     if (stdin !== undefined) stream.end(stdin);
     await ended;
-    if (deadline.aborted) {
-        throw new PlumblineError("engine", `The Docker engine could not ${doing} within ${timeoutMs} ms`, {
-            remedy: "Look whether the container hangs (docker top, docker logs); then run the command again.",
-        });
-    }
+    if (deadline.aborted) throw silent(doing, timeoutMs);
     return { stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() };
+}
+
+function silent(doing: string, timeoutMs: number): PlumblineError {
+    return new PlumblineError("engine", `The Docker engine could not ${doing} within ${timeoutMs} ms`, {
+        remedy: "Look whether the container hangs (docker top, docker logs); then run the command again.",
+    });
 }
 
 /** Reads a stream to its end or until the signal, whichever is first; only a broken stream is an error. */

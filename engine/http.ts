@@ -1,6 +1,6 @@
 /** HTTP to a service: through the edge's probe listener, or at the address that it is published on. */
 
-import { Agent, type Dispatcher, request } from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { type ProbeTarget, probeAgent } from "./edge/probe-socket.ts";
 import type { PublishedAddress } from "./published.ts";
 
@@ -19,13 +19,18 @@ export interface HttpAnswer {
     readonly json: unknown;
 }
 
+/** Loads what the first request needs. For whoever has a moment before it; the request itself does it too. */
+export async function loadHttp(): Promise<void> {
+    await import("undici");
+}
+
 /** One request on a connection of its own. Throws what undici throws when there is no answer in time. */
 export async function requestThroughEdge(
     target: ProbeTarget,
     asked: HttpRequest,
     timeoutMs: number,
 ): Promise<HttpAnswer> {
-    return ask(probeAgent(target, timeoutMs), `${target.service}:${target.servicePort}`, asked, timeoutMs);
+    return ask(await probeAgent(target, timeoutMs), `${target.service}:${target.servicePort}`, asked, timeoutMs);
 }
 
 /** The same as a client outside, without the edge's own listener. */
@@ -34,6 +39,7 @@ export async function requestAt(
     asked: HttpRequest,
     timeoutMs: number,
 ): Promise<HttpAnswer> {
+    const { Agent } = await import("undici");
     const agent = new Agent({ headersTimeout: timeoutMs, bodyTimeout: timeoutMs, pipelining: 0 });
     return ask(agent, `${host}:${port}`, asked, timeoutMs);
 }
@@ -44,6 +50,7 @@ async function ask(
     { method, path, headers, body }: HttpRequest,
     timeoutMs: number,
 ): Promise<HttpAnswer> {
+    const { request } = await import("undici");
     try {
         const answer = await request(`http://${authority}${path}`, {
             method: method as Dispatcher.HttpMethod,

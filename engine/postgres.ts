@@ -1,6 +1,6 @@
 /** Postgres: through the edge's probe listener, or at the address that it is published on. */
 
-import { Client } from "pg";
+import type { Client } from "pg";
 import { type ProbeTarget, probePgOptions } from "./edge/probe-socket.ts";
 import type { PublishedAddress } from "./published.ts";
 
@@ -21,6 +21,8 @@ export async function withPostgres<T>(
     timeoutMs: number,
     act: (client: Client) => Promise<T>,
 ): Promise<T> {
+    // Loaded with the first question: most runs ask none.
+    const { Client } = await import("pg");
     const client = new Client({
         ...login,
         ...("role" in target ? probePgOptions(target) : target),

@@ -1,6 +1,6 @@
 /** Redis: through the edge's probe listener, or at the address that it is published on. */
 
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { type ProbeTarget, probeRedisConnector } from "./edge/probe-socket.ts";
 import type { PublishedAddress } from "./published.ts";
 
@@ -15,8 +15,10 @@ export async function withRedis<T>(
     timeoutMs: number,
     act: (client: Redis) => Promise<T>,
 ): Promise<T> {
+    // Loaded with the first question: most runs ask none.
+    const { Redis } = await import("ioredis");
     const client = new Redis({
-        ...("role" in target ? { Connector: probeRedisConnector(target, timeoutMs) } : target),
+        ...("role" in target ? { Connector: await probeRedisConnector(target, timeoutMs) } : target),
         password,
         lazyConnect: true,
         enableReadyCheck: false,

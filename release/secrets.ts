@@ -3,7 +3,6 @@
  * probe is sent.
  */
 import { randomInt, scryptSync } from "node:crypto";
-import { SignJWT } from "jose";
 import { PlumblineError } from "./errors.ts";
 import { compareText, hashOf } from "./revision.ts";
 import type { SecretSource } from "./types.ts";
@@ -126,7 +125,9 @@ function randomPassword(length: number, random: (below: number) => number): stri
     return Array.from({ length }, () => alphabet.charAt(random(alphabet.length))).join("");
 }
 
-function signKey(role: string, secret: string): Promise<string> {
+async function signKey(role: string, secret: string): Promise<string> {
+    // Loaded where a key is made: most runs make none.
+    const { SignJWT } = await import("jose");
     return new SignJWT({ role, iss: "plumbline", ...jwtTimes })
         .setProtectedHeader({ alg: "HS256", typ: "JWT" })
         .sign(new TextEncoder().encode(secret));

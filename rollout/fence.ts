@@ -7,7 +7,6 @@ const acts: ReadonlySet<PropertyKey> = new Set<keyof Engine>([
     "create",
     "start",
     "stop",
-    "kill",
     "endUnknown",
     "remove",
     "exec",

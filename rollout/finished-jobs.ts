@@ -1,22 +1,19 @@
 /** Which jobs have done their work: a job runs once for each of its revisions, and its run counts with a commit. */
 import type { ContainerFacts } from "../engine/docker.ts";
 import type { Release, ServiceRelease } from "../release/types.ts";
-import type { Ledger } from "./ledger.ts";
+import type { LedgerFiles } from "./ledger-files.ts";
 
 /**
  * The jobs of a release whose revision a committed release had, by name. Commits from before the stack was taken down do not
  * count, nor does a run whose rollout was undone.
  */
-export async function finishedJobs(
-    ledger: Pick<Ledger, "commitsSinceDestroyed" | "release">,
-    { services }: Pick<Release, "services">,
-): Promise<ReadonlySet<string>> {
+export function finishedJobs(ledger: LedgerFiles, { services }: Pick<Release, "services">): ReadonlySet<string> {
     const jobs = services.filter(({ kind }) => kind === "job");
     const found = new Set<string>();
     if (jobs.length === 0) return found;
-    const releases = new Set((await ledger.commitsSinceDestroyed()).map(({ release }) => release));
+    const releases = new Set(ledger.commitsSinceDestroyed.map(({ release }) => release));
     for (const id of releases) {
-        const committed = (await ledger.release(id))?.services ?? [];
+        const committed = ledger.release(id)?.value.services ?? [];
         for (const job of jobs) {
             if (committed.some((other) => isSameRun(job, other))) found.add(job.name);
         }

@@ -42,6 +42,12 @@ export class LedgerFiles {
         return records.filter((record) => record !== undefined).filter((record) => !this.#isUndone(record));
     }
 
+    /** The commits since the stack was last taken down, the newest first: what they did still stands. */
+    get commitsSinceDestroyed(): CommitRecord[] {
+        const since = this.destroyedAt ?? 0;
+        return this.commits.filter(({ sequence }) => sequence > since);
+    }
+
     /** Number of the newest commit that was ever written, undone ones too; 0 where there is none. */
     get newestSequence(): number {
         return this.#commitsNewestFirst()[0]?.sequence ?? 0;

@@ -7,7 +7,7 @@ export interface OpenTransaction {
     readonly transaction: string;
     /** Raised by whoever takes the transaction over; a runner with a lower number stops acting. */
     readonly epoch: number;
-    readonly from: string | null;
+    /** The release that it goes to. Where it comes from is the newest commit, as long as it is open. */
     readonly to: string;
     readonly user: string;
     readonly host: string;

@@ -80,7 +80,7 @@ export class Ledger {
      * @returns the transaction, or the one of another deployer that is in the way
      */
     async begin(
-        wanted: Pick<OpenTransaction, "transaction" | "from" | "to" | "since">,
+        wanted: Pick<OpenTransaction, "transaction" | "to" | "since">,
     ): Promise<{ readonly mine: OpenTransaction } | { readonly other: OpenTransaction }> {
         const other = await this.current();
         if (other !== undefined) return { other };
@@ -194,12 +194,6 @@ export class Ledger {
     /** All commits, the newest first. */
     async commits(): Promise<CommitRecord[]> {
         return (await this.read()).commits;
-    }
-
-    /** The commits since the stack was last taken down, the newest first: what they did still stands. */
-    async commitsSinceDestroyed(): Promise<CommitRecord[]> {
-        const { commits, destroyedAt = 0 } = await this.read();
-        return commits.filter(({ sequence }) => sequence > destroyedAt);
     }
 
     /**
@@ -330,7 +324,6 @@ function fromLabels(container: Pick<ContainerSummary, "labels">): OpenTransactio
     return {
         transaction: label("transaction"),
         epoch: Number(label("epoch")),
-        from: label("from") || null,
         to: label("to"),
         user: label("user"),
         host: label("host"),

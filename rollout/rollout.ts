@@ -1,7 +1,9 @@
 /** One rollout from beginning to end: the transaction is opened, the steps are run, and it is committed or undone. */
 import { randomBytes } from "node:crypto";
-import type { Engine } from "../engine/docker.ts";
+import type { ContainerFacts, Engine } from "../engine/docker.ts";
 import { EdgeControl } from "../engine/edge/edge.ts";
+import type { EdgeSlots } from "../engine/edge/slots.ts";
+import { loadHttp } from "../engine/http.ts";
 import { describeError, PlumblineError } from "../release/errors.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
@@ -17,7 +19,7 @@ import { settle } from "./recover.ts";
 import { runSteps, StepsFailed } from "./runner.ts";
 import { removeFileLeftovers } from "./service-files.ts";
 import { type RolloutRequest, Session } from "./session.ts";
-import { type Past, type Seen, type Situation, situationOf } from "./situation.ts";
+import { type Situation, situationOf } from "./situation.ts";
 import { standAgain } from "./stand-again.ts";
 
 /**
@@ -40,24 +42,29 @@ export async function performRollout(
     await assertDeclared(engine, request);
     await ledger.open();
     const open = await begin(session, request);
-    const recorded = await ledger.read();
-    const last = recorded.lastCommit;
     const guard = startGuard(request, open);
     const mayAct = () => session.assertHeld(open);
-    const recordTransaction = { transaction: open.transaction, previous: last?.release ?? null };
+    let last: CommitRecord | undefined;
     let hasBegun = false;
     try {
+        // Where it goes is recorded before anything is done; meanwhile what was and what runs is looked at.
+        const [read, looked, targeted] = await Promise.allSettled([
+            ledger.read(),
+            lookAtStack(engine, request),
+            ledger.recordTarget(transaction, session.placement({}), request.releaseText),
+            loadHttp(),
+        ]);
+        const recorded = resultOf(read);
+        last = recorded.lastCommit;
         session.begin(last?.release ?? null, open);
         session.assertRecorded();
         hasBegun = true;
+        resultOf(targeted);
+        const stack = resultOf(looked);
         const context = session.context(request);
-        // Recorded before anything is done; meanwhile what runs is looked at.
-        const [situation] = await Promise.all([
-            finishedJobs(ledger, release).then((jobs) =>
-                readSituation(context, engine, { finishedJobs: jobs, containers: last?.containers ?? {} }),
-            ),
-            ledger.recordTarget(open.transaction, session.placement({}), request.releaseText),
-        ]);
+        for (const { name, restartCount } of stack.containers) context.restartsBefore.set(name, restartCount);
+        const past = { finishedJobs: finishedJobs(recorded, release), containers: last?.containers ?? {} };
+        const situation = situationOf(release, request.containers, request.edge, stack.containers, stack.slots, past);
         await removeFileLeftovers(engine, release.project, release).catch(warn);
         const previous = last === undefined ? undefined : recorded.release(last.release)?.value;
         const steps = planSteps(context, situation, previous);
@@ -77,8 +84,8 @@ export async function performRollout(
         const forced = request.forced === true;
         const renewals = request.renewals === undefined ? {} : { renewals: request.renewals };
         const at = now().toISOString();
-        const record = { ...session.placement(images), ...recordTransaction, at, forced, ...renewals };
-        const commit = await ledger.commit(record);
+        const before = { transaction, previous: last?.release ?? null };
+        const commit = await ledger.commit({ ...session.placement(images), ...before, at, forced, ...renewals });
         // Nothing from here on may fail for a reason of its own: the release is the last known good.
         if (forced) await ledger.liftQuarantine(release.id, open.transaction).catch(warn);
         const outcome = session.end("committed", services, null);
@@ -99,6 +106,11 @@ export async function performRollout(
         await session.close();
         guard.release();
     }
+}
+
+function resultOf<T>(settled: PromiseSettledResult<T>): T {
+    if (settled.status === "rejected") throw settled.reason;
+    return settled.value;
 }
 
 /** Pulumi's state may name what was removed behind its back, or by another clone: that is found before anything is touched. */
@@ -168,9 +180,8 @@ function warn(error: unknown): void {
 async function begin(session: Session, request: RolloutRequest): Promise<OpenTransaction> {
     const { ledger, release } = session;
     for (;;) {
-        const last = await ledger.lastCommit();
-        const wanted = { transaction: session.transaction, from: last?.release ?? null, to: release.id };
-        const begun = await ledger.begin({ ...wanted, since: session.startedAt });
+        const { transaction, startedAt: since } = session;
+        const begun = await ledger.begin({ transaction, to: release.id, since });
         if ("mine" in begun) return begun.mine;
         const { other } = begun;
         if (!isKnownDead(other)) throw busy(release.project, other);
@@ -232,24 +243,21 @@ async function undo(
     throw new Error(message);
 }
 
-async function readSituation(context: RolloutContext, engine: Engine, past: Past): Promise<Situation> {
-    const { edge, release, edgeContainer } = context;
+/** What there is of the stack on the engine, and what the edge that serves now sends to: nothing where none runs. */
+async function lookAtStack(
+    engine: Engine,
+    { release, edge }: RolloutRequest,
+): Promise<{ readonly containers: readonly ContainerFacts[]; readonly slots: EdgeSlots }> {
     const listed = await engine.list({ "plumbline.project": release.project });
     const facts = await Promise.all(
         listed.filter(({ labels }) => labels["plumbline.service"] !== undefined).map(({ id }) => engine.inspect(id)),
     );
-    const running = facts.filter((seen) => seen !== undefined);
-    for (const { name, restartCount } of running) context.restartsBefore.set(name, restartCount);
-    const edgeRuns = (await engine.inspect(edgeContainer.name))?.running === true;
-    const serving = edgeRuns ? edge : previousEdge(engine, running);
-    const slots = serving === undefined ? {} : await serving.readSlots();
-    return situationOf(release, context.containers, edgeContainer, running, slots, past);
-}
-
-/** The edge that serves now, when it is not the one that the release declares. */
-function previousEdge(engine: Engine, all: readonly Seen[]): EdgeControl | undefined {
-    const running = all.find(({ labels, state }) => labels["plumbline.service"] === "edge" && state === "running");
-    return running === undefined ? undefined : new EdgeControl(engine, running.name);
+    const containers = facts.filter((seen) => seen !== undefined);
+    const edges = containers.filter(({ labels, running }) => labels["plumbline.service"] === "edge" && running);
+    // The one that the release declares, or the one before it.
+    const serving = edges.find(({ name }) => name === edge.name) ?? edges[0];
+    const slots = serving === undefined ? {} : await new EdgeControl(engine, serving.name).readSlots();
+    return { containers, slots };
 }
 
 async function describeServices(context: RolloutContext, changed: ReadonlySet<string>): Promise<ServiceOutcome[]> {

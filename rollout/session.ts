@@ -266,9 +266,9 @@ export class Session {
         return result;
     }
 
-    /** Closes logs and keeps the timeline with the evidence. */
+    /** Closes doors and logs, and keeps the timeline with the evidence. */
     async close(): Promise<void> {
-        await this.#logs?.close();
+        await Promise.all([this.engine.close(), this.#logs?.close()]);
         try {
             this.#timeline?.keep(this.evidence);
         } catch (error) {

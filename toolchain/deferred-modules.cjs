@@ -11,6 +11,7 @@ const path = require("node:path");
 /** Asked for a property when they are used, or called. */
 const wholes = [
     "typescript",
+    "@pulumi/pulumi/automation",
     "@npmcli/arborist",
     "docker-modem/lib/ssh",
     "dockerode/lib/session",
@@ -26,6 +27,11 @@ const parts = [
     "sdk-trace-node",
 ];
 
+/** The door to V8's inspector: it is for functions to be serialised, and every module that is loaded would be reported to it. */
+const inspector = "@pulumi/pulumi/runtime/closure/v8Hooks";
+/** Would read the source map of each file that a stack trace names, several at each run; Node's own traces name what runs. */
+const sourceMaps = "source-map-support/register";
+
 /** Files whose place a stand-in has. */
 const deferred = new Set();
 
@@ -34,6 +40,9 @@ const [, main = ""] = process.argv;
 if (/@pulumi[\\/]pulumi[\\/]cmd[\\/](run|dynamic-provider)\b/.test(main)) {
     const requireOfSdk = Module.createRequire(path.resolve(main, "deferred"));
     for (const name of wholes) defer(name, requireOfSdk, (real, key) => real()[key]);
+    const isReady = async () => undefined;
+    defer(inspector, requireOfSdk, (real, key) => (key === "isInitializedAsync" ? isReady : real()[key]));
+    defer(sourceMaps, requireOfSdk, () => undefined);
     for (const name of parts) {
         defer(`@opentelemetry/${name}`, requireOfSdk, (real, key) => standIn(() => real()[key]));
     }

@@ -97,7 +97,7 @@ export class EdgeControl {
     async findsNames(): Promise<boolean> {
         const name = (await this.engine.inspect(this.containerId))?.name ?? "";
         const argv = ["timeout", "3", "getent", "ahosts", name];
-        return (await this.engine.exec(this.containerId, argv, { timeoutMs: execMs })).exitCode === 0;
+        return (await this.engine.exec(this.containerId, argv, { timeoutMs: execMs, kept: true })).exitCode === 0;
     }
 
     /** The slots as the running edge has them (not as the file says). */
@@ -347,6 +347,7 @@ export class EdgeControl {
         const result = await this.engine.exec(this.containerId, ["/usr/local/bin/edge-write", length], {
             stdin: text,
             timeoutMs: execMs,
+            kept: true,
         });
         if (result.exitCode === 0) return;
         throw this.failure(
@@ -372,6 +373,7 @@ export class EdgeControl {
     private async run(argv: readonly string[], stdin?: string): Promise<ExecResult> {
         const result = await this.engine.exec(this.containerId, argv, {
             timeoutMs: execMs,
+            kept: true,
             ...(stdin === undefined ? {} : { stdin }),
         });
         if (result.exitCode === 0) return result;

@@ -1,8 +1,11 @@
-/** A way to any service, candidate or active, through the edge's one probe listener; with adapters for the clients. */
+/**
+ * A way to any service, candidate or active, through the edge's one probe listener; with adapters for the clients, which are
+ * loaded when the first one is made.
+ */
 
 import { Socket } from "node:net";
-import { AbstractConnector } from "ioredis";
-import { Agent, type buildConnector } from "undici";
+import type { AbstractConnector } from "ioredis";
+import type { Agent, buildConnector } from "undici";
 import { PlumblineError } from "../../release/errors.ts";
 
 /** Who is to be reached, and where the probe listener is. */
@@ -92,7 +95,8 @@ export function isEdgeUnreachable(error: unknown): boolean {
 }
 
 /** For undici: an agent whose every connection leads to the target, whatever address is asked for. */
-export function probeAgent(target: ProbeTarget, timeoutMs: number): Agent {
+export async function probeAgent(target: ProbeTarget, timeoutMs: number): Promise<Agent> {
+    const { Agent } = await import("undici");
     const connect: buildConnector.connector = (_options, callback) => {
         openProbeSocket(target, timeoutMs).then(
             (socket) => callback(null, socket),
@@ -108,7 +112,11 @@ export function probePgOptions(target: ProbeTarget): { host: string; port: numbe
 }
 
 /** For ioredis: a connector that leads to the target. */
-export function probeRedisConnector(target: ProbeTarget, timeoutMs: number): new () => AbstractConnector {
+export async function probeRedisConnector(
+    target: ProbeTarget,
+    timeoutMs: number,
+): Promise<new () => AbstractConnector> {
+    const { AbstractConnector } = await import("ioredis");
     return class extends AbstractConnector {
         constructor() {
             super(timeoutMs);

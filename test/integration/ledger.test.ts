@@ -44,7 +44,6 @@ async function opened(): Promise<Ledger> {
 
 const wantedBy = (transaction: string) => ({
     transaction,
-    from: null,
     to: "00000000a11a",
     since: "2026-11-24T17:53:01.123Z",
 });
@@ -223,11 +222,11 @@ describe("commits", () => {
         expect(await later.lastCommit()).toBeUndefined();
         expect((await later.state()).lastCommit).toBeUndefined();
         expect((await later.commits()).map(({ transaction }) => transaction)).toEqual(["tx-1"]);
-        expect(await later.commitsSinceDestroyed()).toEqual([]);
+        expect((await later.read()).commitsSinceDestroyed).toEqual([]);
         await later.open();
         expect(await later.commit(recordOf("tx-2"))).toMatchObject({ sequence: 2 });
         expect(await later.lastCommit()).toMatchObject({ transaction: "tx-2" });
-        expect((await later.commitsSinceDestroyed()).map(({ transaction }) => transaction)).toEqual(["tx-2"]);
+        expect((await later.read()).commitsSinceDestroyed.map(({ transaction }) => transaction)).toEqual(["tx-2"]);
     });
 });
 

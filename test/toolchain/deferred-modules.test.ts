@@ -8,13 +8,26 @@ import { inTemporaryFolder } from "./support/temporary.ts";
 const deferred = path.resolve("toolchain/deferred-modules.cjs");
 const dynamicHost = path.resolve("node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js");
 
-/** Tells at the end which of the packages whose loading is deferred Node has read. */
+const automation = "@pulumi/pulumi/automation";
+const inspector = "@pulumi/pulumi/runtime/closure/v8Hooks";
+const sourceMaps = "source-map-support";
+
+/** Tells at the end which of the modules whose loading is deferred Node has read. */
+const watched = [
+    "typescript",
+    "@npmcli/arborist",
+    "@opentelemetry/sdk-trace-node",
+    "ssh2",
+    automation,
+    inspector,
+    sourceMaps,
+];
 const tellLoaded = `
     const { registerHooks } = require("node:module");
     const loaded = new Set();
     registerHooks({
         load(url, context, next) {
-            const name = /node_modules\\/(typescript|@npmcli\\/arborist|@opentelemetry\\/sdk-trace-node|ssh2)\\//.exec(url)?.[1];
+            const name = new RegExp("node_modules/(${watched.join("|")})[/.]").exec(url)?.[1];
             if (name !== undefined) loaded.add(name);
             return next(url, context);
         },
@@ -47,7 +60,11 @@ async function runAsProgram(text: string, preloads: readonly string[]): Promise<
 }
 
 test.each([
-    ["without the file, so that the next line tells something", [], ["@npmcli/arborist", "typescript"]],
+    [
+        "without the file, so that the next line tells something",
+        [],
+        ["@npmcli/arborist", automation, sourceMaps, "typescript"],
+    ],
     ["with it", [deferred], []],
 ])("what the host of the dynamic resources loads at its start: %s", async (_, preloads, expected) => {
     await inTemporaryFolder((folder) => {
@@ -55,17 +72,36 @@ test.each([
     });
 });
 
-const startOfProgram = `require("@pulumi/pulumi"); require("@pulumi/pulumi/cmd/run/tracing"); require("dockerode");`;
+const startOfProgram = `
+    require("source-map-support/register");
+    require("${inspector}").isInitializedAsync().then(() => {
+        for (const name of ["@pulumi/pulumi", "@pulumi/pulumi/cmd/run/tracing", "dockerode"]) require(name);
+        console.log("ready");
+    });
+`;
 
 test.each([
     [
         "without the file, so that the next line tells something",
         [],
-        ["@npmcli/arborist", "@opentelemetry/sdk-trace-node", "ssh2", "typescript"],
+        ["@npmcli/arborist", "@opentelemetry/sdk-trace-node", automation, inspector, sourceMaps, "ssh2", "typescript"],
     ],
     ["with it", [deferred], []],
 ])("what a program loads at its start: %s", async (_, preloads, expected) => {
-    expect((await runAsProgram(startOfProgram, preloads)).loaded).toEqual(expected);
+    const { loaded, stdout } = await runAsProgram(startOfProgram, preloads);
+    expect(loaded).toEqual(expected);
+    expect(stdout).toBe("ready\n");
+});
+
+test("a program may use the Automation API", async () => {
+    const { loaded, stdout } = await runAsProgram(
+        `const { automation } = require("@pulumi/pulumi");
+         automation.LocalWorkspace.create({ program: async () => {} }).catch((error) => console.log(error.message));
+         console.log(automation.LocalWorkspace.name);`,
+        [deferred],
+    );
+    expect(loaded).toContain(automation);
+    expect(stdout).toMatch(/^LocalWorkspace$/m);
 });
 
 test("a function is still serialised, and the packages that go with it are found", async () => {
@@ -77,7 +113,7 @@ test("a function is still serialised, and the packages that go with it are found
              .then((paths) => console.log([...paths.keys()].join("\\n")));`,
         [deferred],
     );
-    expect(loaded).toEqual(["@npmcli/arborist", "typescript"]);
+    expect(loaded).toEqual(["@npmcli/arborist", inspector, "typescript"]);
     expect(stdout).toContain('return () => ["serialised", 42];');
     expect(stdout).toMatch(/^node_modules\/zod$/m);
 });

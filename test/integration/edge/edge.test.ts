@@ -177,13 +177,15 @@ describe("a switch", () => {
 describe("a hand-over", () => {
     test("holds new connections and refuses none, there and back [R91]", async () => {
         const port = await stage.hostPort(5432);
-        const seen = await underLoad(port, 1_000, async () => {
+        const seen = await underLoad(port, 1_000, async (names) => {
             await stage.edge.hold("db");
             await stage.engine.stop(db1.id, 5);
             await stage.engine.start(db2.id);
             await stage.edge.setCandidate("db", db2.container);
             await stage.edge.release("db", db2.container);
             expect(await stage.whoAnswers(5432)).toBe("db2");
+            // Those that waited are let through before they are held again.
+            while (!names.has("db2")) await sleep(20);
             await stage.edge.hold("db");
             await stage.engine.stop(db2.id, 5);
             await stage.engine.start(db1.id);

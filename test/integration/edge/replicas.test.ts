@@ -99,7 +99,7 @@ describe.each([
     test("cover for one that is killed: no request fails but what was open on it, where nobody can repeat it [R91]", async () => {
         const { failures, names } = await underLoad(await hostPort(), 200, async () => {
             await rest(300);
-            await stage.engine.kill(four?.id ?? "", "SIGKILL");
+            await stage.kill(four?.id ?? "");
             await rest(untilForgottenMs);
         });
         expect(names.has("three")).toBe(true);

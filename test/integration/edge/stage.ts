@@ -159,6 +159,11 @@ export class Stage {
         return lines.filter(({ line }) => line.includes(` ${path} `)).length;
     }
 
+    /** Ends a container at once, as a crash does. */
+    async kill(id: string): Promise<void> {
+        await new Docker().getContainer(id).kill({ signal: "SIGKILL" });
+    }
+
     /** The host port of a port of the edge. */
     async hostPort(port: number): Promise<number> {
         const facts = await this.engine.inspect(this.edgeId);
@@ -214,8 +219,14 @@ export interface Seen {
 /**
  * Asks with a few clients at once, each a new connection, until `act` has ended and at least `atLeast` were asked. Paced
  * and bounded: it stops by itself.
+ *
+ * @param act is given the names that have answered so far
  */
-export async function underLoad(port: number, atLeast: number, act: () => Promise<void>): Promise<Seen> {
+export async function underLoad(
+    port: number,
+    atLeast: number,
+    act: (names: ReadonlySet<string>) => Promise<void>,
+): Promise<Seen> {
     const clients = 6;
     const pauseMs = 20;
     const most = 20_000;
@@ -242,7 +253,7 @@ export async function underLoad(port: number, atLeast: number, act: () => Promis
     };
     const load = Promise.all(Array.from({ length: clients }, oneClient));
     try {
-        await act();
+        await act(names);
     } finally {
         ended = true;
         await load;

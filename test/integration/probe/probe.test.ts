@@ -191,7 +191,7 @@ describe("proving", () => {
 
 describe("what is dead", () => {
     test("fails", async () => {
-        for (const { id } of [api, postgres, redis]) await stage.engine.kill(id, "SIGKILL");
+        for (const { id } of [api, postgres, redis]) await stage.kill(id);
         for (const service of ["api", "postgres", "redis"]) await stage.edge.remove(service);
         const results = [
             await runProbe({ type: "tcp", port: 6379 }, await subject("redis"), timeoutMs),

@@ -49,7 +49,6 @@ describe("the owner of an open transaction [F12]", () => {
             ...here,
             transaction: "tx-1",
             epoch: 1,
-            from: null,
             to: "aaa1",
             user: "ann",
             since: "2026-01-01",

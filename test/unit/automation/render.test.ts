@@ -49,7 +49,7 @@ describe("the status", () => {
         const quarantined = { release: "r2", transaction: "tx-2", reason: "", at: "noon", liftedBy: null };
         const told = lines({
             open: {
-                ...{ transaction: "tx-3", epoch: 1, from: null, to: "r3", user: "ann", host: "away", pid: 7 },
+                ...{ transaction: "tx-3", epoch: 1, to: "r3", user: "ann", host: "away", pid: 7 },
                 ...{ pidStart: "", since: "morning", owner: "elsewhere" },
             },
             pin: { release: "r1", by: "bob", at: "dawn" },

@@ -310,7 +310,6 @@ describe("a transaction that is open", () => {
     const openBy = (owner: Pick<OpenTransaction, "host" | "pid" | "pidStart">): OpenTransaction => ({
         transaction: "tx-open",
         epoch: 1,
-        from: good.id,
         to: "0000000000ff",
         user: "ada",
         since: "2026-11-24T18:00:00.000Z",

@@ -2,47 +2,52 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Release } from "../../../release/types.ts";
 import { finishedJobs, standsAsCommitted } from "../../../rollout/finished-jobs.ts";
-import type { CommitRecord } from "../../../rollout/ledger.ts";
+import { commitFile, LedgerFiles, releaseFile } from "../../../rollout/ledger-files.ts";
+import type { CommitRecord } from "../../../rollout/ledger-records.ts";
 import { declaredEdge, sampleRelease, sampleService } from "./sample-release.ts";
 
 const withJob = (id: string, revision: string) =>
     sampleRelease([sampleService("migrate", "job", [], { revision }), sampleService("web", "request")], { id });
 
 /** A ledger that holds these commits, the newest first. */
-const ledgerOf = (...releases: readonly Release[]) => ({
-    commitsSinceDestroyed: async () =>
-        releases.map(
-            ({ id }, index): CommitRecord => ({
-                sequence: releases.length - index,
-                release: id,
-                edge: declaredEdge,
-                containers: {},
-                images: {},
-                transaction: `tx-${index}`,
-                previous: null,
-                at: "",
-                forced: false,
-            }),
-        ),
-    release: async (id: string) => releases.find((release) => release.id === id),
-});
+const ledgerOf = (...releases: readonly Release[]) => {
+    const files = releases.flatMap((release, index): [string, object][] => {
+        const commit: CommitRecord = {
+            sequence: releases.length - index,
+            release: release.id,
+            edge: declaredEdge,
+            containers: {},
+            images: {},
+            transaction: `tx-${index}`,
+            previous: null,
+            at: "",
+            forced: false,
+        };
+        return [
+            [commitFile(commit.sequence), commit],
+            [releaseFile(release.id), release],
+        ];
+    });
+    const contents = files.map(([name, content]): [string, Buffer] => [name, Buffer.from(JSON.stringify(content))]);
+    return new LedgerFiles(new Map(contents), { project: "sample", volume: "sample_ledger" });
+};
 
 describe("a job has done its work", () => {
     const [one, two] = [withJob("1", "00000001"), withJob("2", "00000002")];
 
-    test("when a release that was committed had it in this revision, the newest or an older one", async () => {
-        expect([...(await finishedJobs(ledgerOf(two, one), one))]).toEqual(["migrate"]);
-        expect([...(await finishedJobs(ledgerOf(two, one), two))]).toEqual(["migrate"]);
+    test("when a release that was committed had it in this revision, the newest or an older one", () => {
+        expect([...finishedJobs(ledgerOf(two, one), one)]).toEqual(["migrate"]);
+        expect([...finishedJobs(ledgerOf(two, one), two)]).toEqual(["migrate"]);
     });
 
-    test("not when only another revision of it was committed, or nothing was", async () => {
-        expect([...(await finishedJobs(ledgerOf(one), two))]).toEqual([]);
-        expect([...(await finishedJobs(ledgerOf(), two))]).toEqual([]);
+    test("not when only another revision of it was committed, or nothing was", () => {
+        expect([...finishedJobs(ledgerOf(one), two)]).toEqual([]);
+        expect([...finishedJobs(ledgerOf(), two)]).toEqual([]);
     });
 
-    test("not when what was committed under its name was no job", async () => {
+    test("not when what was committed under its name was no job", () => {
         const service = sampleRelease([sampleService("migrate", "consumer")], { id: "3" });
-        expect([...(await finishedJobs(ledgerOf(service), one))]).toEqual([]);
+        expect([...finishedJobs(ledgerOf(service), one)]).toEqual([]);
     });
 });
 
