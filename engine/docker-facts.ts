@@ -117,8 +117,8 @@ export interface ExecOptions {
     readonly timeoutMs?: number;
     readonly user?: string;
     /**
-     * Through a shell that stays in the container for the next command; for one that may be run twice, of a container with
-     * `sh` and `timeout`. Its standard input is text that ends with a line end.
+     * Through a shell that stays in the container for the next command, as the container's own user. For a command that may be
+     * run twice, in a container with `sh` and `timeout`; its standard input is text that ends with a line end.
      */
     readonly kept?: boolean;
 }

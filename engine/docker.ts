@@ -27,7 +27,7 @@ import {
     type RegistryAnswer,
     type VolumeFacts,
 } from "./docker-facts.ts";
-import { KeptShell, ShellEnded, ShellSilent, shellArgv } from "./kept-shell.ts";
+import { KeptShell, ShellEnded, shellArgv } from "./kept-shell.ts";
 import { endLeftShims, heldByFolder, heldByShim, isHeldByShim } from "./left-shim.ts";
 import { Frames, LogLines } from "./log-lines.ts";
 import { enginePolicy, type RetryPolicy, sleep, withRetry } from "./retry.ts";
@@ -241,8 +241,7 @@ export class Engine {
                 const stdin = options.stdin === undefined ? {} : { stdin: String(options.stdin) };
                 return await (await this.shell(id)).run(argv, { ...stdin, timeoutMs });
             } catch (error) {
-                if (error instanceof ShellSilent) throw silent(doing, timeoutMs);
-                // What became of the container, the plain way says.
+                // The plain way waits for a slow engine, and says what became of the container.
                 if (!(error instanceof ShellEnded)) throw error;
             }
         }
@@ -253,10 +252,14 @@ export class Engine {
     }
 
     /** Ends the shells that were kept in containers. They are opened again when they are needed again. */
-    async close(): Promise<void> {
-        const shells = [...this.shells.values()];
+    close(): void {
+        for (const opening of this.shells.values()) {
+            opening.then(
+                (shell) => shell.close(),
+                () => undefined, // It was never there.
+            );
+        }
         this.shells.clear();
-        for (const shell of shells) await shell.then((opened) => opened.close()).catch(() => undefined); // Never opened.
     }
 
     private async shell(id: string): Promise<KeptShell> {
@@ -271,7 +274,9 @@ export class Engine {
             ({ stream }) => new KeptShell(stream),
         );
         this.shells.set(id, opening);
-        opening.catch(() => this.shells.delete(id));
+        opening.catch(() => {
+            if (this.shells.get(id) === opening) this.shells.delete(id);
+        });
         return opening;
     }
 
@@ -590,14 +595,12 @@ async function collectOutput(
     );
     if (stdin !== undefined) stream.end(stdin);
     await ended;
-    if (deadline.aborted) throw silent(doing, timeoutMs);
+    if (deadline.aborted) {
+        throw new PlumblineError("engine", `The Docker engine could not ${doing} within ${timeoutMs} ms`, {
+            remedy: "Look whether the container hangs (docker top, docker logs); then run the command again.",
+        });
+    }
     return { stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() };
-}
-
-function silent(doing: string, timeoutMs: number): PlumblineError {
-    return new PlumblineError("engine", `The Docker engine could not ${doing} within ${timeoutMs} ms`, {
-        remedy: "Look whether the container hangs (docker top, docker logs); then run the command again.",
-    });
 }
 
 /** Reads a stream to its end or until the signal, whichever is first; only a broken stream is an error. */

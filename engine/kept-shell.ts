@@ -14,19 +14,11 @@ export const shellArgv = ["timeout", "900", "sh"] as const;
 /** Longest time in milliseconds that it is kept unasked: what stands between here and a remote engine may forget it. */
 const longestIdleMs = 20_000;
 
-/** What was asked, and was not answered because the shell has ended. */
+/** What was asked, and was not answered: the shell has ended, or was given up since it kept silent for too long. */
 export class ShellEnded extends Error {
     constructor() {
         super("the shell in the container has ended");
         this.name = "ShellEnded";
-    }
-}
-
-/** What was asked, and not answered in time: the shell has been given up. */
-export class ShellSilent extends Error {
-    constructor(timeoutMs: number) {
-        super(`the shell in the container did not answer within ${timeoutMs} ms`);
-        this.name = "ShellSilent";
     }
 }
 
@@ -55,7 +47,7 @@ export class KeptShell {
         // A shell that nobody asks anything keeps no process from its end.
         if (stream instanceof Socket) stream.unref();
         stream.on("data", (chunk: Buffer) => this.#hear(chunk));
-        for (const event of ["end", "close", "error"]) stream.on(event, () => this.#end(new ShellEnded()));
+        for (const event of ["end", "close", "error"]) stream.on(event, () => this.#end());
     }
 
     /** Whether it may be asked. One that nobody has asked for long is ended. */
@@ -68,8 +60,7 @@ export class KeptShell {
     /**
      * A command's standard input is text, and ends with a line end: one is added where there is none.
      *
-     * @throws ShellEnded when it ends before it has answered; whether the command was run is then unknown
-     * @throws ShellSilent
+     * @throws ShellEnded when it has not answered; whether the command was run, or will be yet, is then unknown
      */
     run(
         argv: readonly string[],
@@ -81,13 +72,13 @@ export class KeptShell {
     }
 
     close(): void {
-        this.#end(new ShellEnded());
+        this.#end();
     }
 
     #runAlone(argv: readonly string[], stdin: string | undefined, timeoutMs: number): Promise<ExecResult> {
         return new Promise((resolve, reject) => {
             if (this.#hasEnded) throw new ShellEnded();
-            const deadline = setTimeout(() => this.#end(new ShellSilent(timeoutMs)), timeoutMs);
+            const deadline = setTimeout(() => this.#end(), timeoutMs);
             const mark = `plumbline-${randomBytes(12).toString("hex")}`;
             const settle = () => {
                 clearTimeout(deadline);
@@ -122,10 +113,10 @@ export class KeptShell {
         asked.resolve({ exitCode: stdout.exitCode, stdout: stdout.text, stderr: stderr.text });
     }
 
-    #end(error: Error): void {
+    #end(): void {
         if (this.#hasEnded) return;
         this.#hasEnded = true;
-        this.#asked?.reject(error);
+        this.#asked?.reject(new ShellEnded());
         this.#stream.destroy();
     }
 }

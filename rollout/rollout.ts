@@ -253,9 +253,10 @@ async function lookAtStack(
         listed.filter(({ labels }) => labels["plumbline.service"] !== undefined).map(({ id }) => engine.inspect(id)),
     );
     const containers = facts.filter((seen) => seen !== undefined);
-    const edges = containers.filter(({ labels, running }) => labels["plumbline.service"] === "edge" && running);
     // The one that the release declares, or the one before it.
-    const serving = edges.find(({ name }) => name === edge.name) ?? edges[0];
+    const serving =
+        containers.find(({ name, running }) => name === edge.name && running) ??
+        containers.find(({ labels, state }) => labels["plumbline.service"] === "edge" && state === "running");
     const slots = serving === undefined ? {} : await new EdgeControl(engine, serving.name).readSlots();
     return { containers, slots };
 }

@@ -268,7 +268,8 @@ export class Session {
 
     /** Closes doors and logs, and keeps the timeline with the evidence. */
     async close(): Promise<void> {
-        await Promise.all([this.engine.close(), this.#logs?.close()]);
+        this.engine.close();
+        await this.#logs?.close();
         try {
             this.#timeline?.keep(this.evidence);
         } catch (error) {

@@ -2,12 +2,15 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import Docker from "dockerode";
 import { connectEngine } from "../../../engine/docker.ts";
+import { engineAddress } from "../../../engine/docker-address.ts";
 import { KeptShell, ShellEnded, shellArgv } from "../../../engine/kept-shell.ts";
+import { inTemporaryFolder } from "../../toolchain/support/temporary.ts";
 import { buildImage, edgeImage } from "../edge/stage.ts";
 
 const engine = connectEngine();
@@ -76,10 +79,37 @@ describe("commands through a kept shell", () => {
     });
 });
 
+test("an engine that stalls for longer than a command may take is waited for", async () => {
+    await inTemporaryFolder(async (folder) => {
+        let moves: Promise<unknown> = Promise.resolve();
+        const real = engineAddress(undefined).replace(/^unix:\/\//, "");
+        const server = createServer((client) => {
+            const behind = connect(real);
+            const ends = () => [client, behind].map((socket) => socket.destroy());
+            client.on("data", (chunk) => void moves.then(() => behind.write(chunk)));
+            behind.on("data", (chunk) => void moves.then(() => client.write(chunk)));
+            for (const socket of [client, behind]) socket.on("close", ends).on("error", ends);
+        });
+        const socket = path.join(folder, "engine.sock");
+        await new Promise<void>((resolve) => server.listen(socket, resolve));
+        const slow = connectEngine(`unix://${socket}`);
+        try {
+            const ask = (word: string) => slow.exec(id, ["echo", word], { kept: true, timeoutMs: 500 });
+            expect((await ask("at once")).stdout).toBe("at once\n");
+            moves = sleep(1_500);
+            expect((await ask("late")).stdout).toBe("late\n");
+            expect((await ask("again")).stdout).toBe("again\n");
+        } finally {
+            slow.close();
+            server.close();
+        }
+    });
+});
+
 describe("a kept shell", () => {
     test("ends with the door, which opens another one when it is used again", async () => {
         await kept(["true"]);
-        await engine.close();
+        engine.close();
         await untilShells(0);
         expect((await kept(["echo", "again"])).stdout).toBe("again\n");
         expect(await shells()).toBe(1);
