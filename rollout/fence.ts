@@ -14,6 +14,11 @@ const acts: ReadonlySet<PropertyKey> = new Set<keyof Engine>([
     "limitProcesses",
     "createVolume",
     "removeVolume",
+    "createNetwork",
+    "removeNetwork",
+    "connect",
+    "disconnect",
+    "removeImage",
 ]);
 
 /** @param mayAct throws when nothing more may be done; asked in the same moment in which the act would be sent */
