@@ -1,11 +1,12 @@
 /** The door to the Docker engine: everything that Plumbline asks of it, in Plumbline's words. */
 
-import type { Duplex, Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import Docker from "dockerode";
-import { PlumblineError } from "../release/errors.ts";
 import { filesOf, firstFile, packFiles } from "./archive.ts";
+import { ContainerCommands } from "./container-commands.ts";
 import { clientOptions, engineAddress } from "./docker-address.ts";
-import { engineError, mayPass, registryRefusal, statusOf, wasNotReached, wordsOf } from "./docker-errors.ts";
+import { EngineCalls } from "./docker-calls.ts";
+import { registryRefusal, statusOf, wordsOf } from "./docker-errors.ts";
 import {
     type ContainerFacts,
     type ContainerOverview,
@@ -27,9 +28,8 @@ import {
     type RegistryAnswer,
     type VolumeFacts,
 } from "./docker-facts.ts";
-import { KeptShell, ShellEnded, shellArgv } from "./kept-shell.ts";
 import { endLeftShims, heldByFolder, heldByShim, isHeldByShim } from "./left-shim.ts";
-import { Frames, LogLines } from "./log-lines.ts";
+import { drain, LogLines } from "./log-lines.ts";
 import { enginePolicy, type RetryPolicy, sleep, withRetry } from "./retry.ts";
 
 export type * from "./docker-facts.ts";
@@ -71,27 +71,29 @@ export function connectEngine(host?: string, options: EngineOptions = {}): Engin
 export class Engine {
     /** Where it is, for messages. */
     readonly address: string;
-    private readonly retry: RetryPolicy;
     private readonly helper: EngineHelper | undefined;
     /** For calls that answer at once, and for those that may be silent for long. */
     private readonly quick: Docker;
     private readonly patient: Docker;
-    /** By container. */
-    private readonly shells = new Map<string, Promise<KeptShell>>();
+    private readonly retry: RetryPolicy;
+    private readonly calls: EngineCalls;
+    private readonly commands: ContainerCommands;
 
     constructor(address: string, options: EngineOptions = {}) {
         const client = clientOptions(address);
         this.address = address;
-        this.retry = options.retry ?? enginePolicy;
         this.helper = options.helper;
         this.quick = new Docker({ ...client, timeout: options.timeoutMs ?? 30_000 });
         this.patient = new Docker({ ...client, timeout: 0 });
+        this.retry = options.retry ?? enginePolicy;
+        this.calls = new EngineCalls(address, this.retry);
+        this.commands = new ContainerCommands(this.quick, this.patient, this.calls);
     }
 
     async info(): Promise<EngineInfo> {
         const [info, version] = await Promise.all([
-            this.repeatable("ask for its state", () => this.quick.info()),
-            this.repeatable("ask for its state", () => this.quick.version()),
+            this.calls.repeatable("ask for its state", () => this.quick.info()),
+            this.calls.repeatable("ask for its state", () => this.quick.version()),
         ]);
         return {
             serverVersion: version.Version,
@@ -109,7 +111,7 @@ export class Engine {
 
     /** @returns undefined when there is no such container */
     async inspect(idOrName: string): Promise<ContainerFacts | undefined> {
-        const raw = await this.orUndefined(`inspect container ${idOrName}`, () =>
+        const raw = await this.calls.orUndefined(`inspect container ${idOrName}`, () =>
             this.quick.getContainer(idOrName).inspect(),
         );
         return raw && containerFacts(raw);
@@ -117,7 +119,7 @@ export class Engine {
 
     /** All containers, running or not, that carry every one of these labels. */
     async list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]> {
-        const found = await this.repeatable("list containers", () =>
+        const found = await this.calls.repeatable("list containers", () =>
             this.quick.listContainers({ all: true, filters: { label: labelFilter(labels) } }),
         );
         return found.map((one) => ({
@@ -131,17 +133,17 @@ export class Engine {
 
     /** Every container on the engine, running or not, whoever made it. */
     async everything(): Promise<readonly ContainerOverview[]> {
-        const found = await this.repeatable("list containers", () => this.quick.listContainers({ all: true }));
+        const found = await this.calls.repeatable("list containers", () => this.quick.listContainers({ all: true }));
         return found.map(containerOverview);
     }
 
     /** @returns the id */
     async create(options: CreateOptions): Promise<string> {
         const doing = `create a container of ${options.image}`;
-        const container = await this.once(doing, () => this.quick.createContainer(createRequest(options)));
+        const container = await this.calls.once(doing, () => this.quick.createContainer(createRequest(options)));
         try {
             for (const { network, aliases } of (options.networks ?? []).slice(1)) {
-                await this.once(`connect a container to ${network}`, () =>
+                await this.calls.once(`connect a container to ${network}`, () =>
                     this.quick.getNetwork(network).connect({
                         Container: container.id,
                         EndpointConfig: { Aliases: [...(aliases ?? [])] },
@@ -157,7 +159,7 @@ export class Engine {
 
     /** Sets the most processes and threads that a container may have, which Pulumi's provider has no property for. */
     async limitProcesses(id: string, most: number): Promise<void> {
-        await this.repeatable(`limit the processes of container ${id}`, () =>
+        await this.calls.repeatable(`limit the processes of container ${id}`, () =>
             this.quick.getContainer(id).update({ PidsLimit: most }),
         );
     }
@@ -165,7 +167,7 @@ export class Engine {
     /** Does nothing when it runs already. What a crash of the engine has left of an earlier start is cleared on the way. */
     async start(id: string): Promise<void> {
         const start = () =>
-            this.tolerating([304], `start container ${id}`, () => this.patient.getContainer(id).start());
+            this.calls.tolerating([304], `start container ${id}`, () => this.patient.getContainer(id).start());
         try {
             await start();
         } catch (error) {
@@ -201,19 +203,19 @@ export class Engine {
         const idle = (await this.list(labels)).filter(({ state }) => state === "created" || state === "exited");
         if (idle.length === 0) return;
         const ids = idle.map(({ id }) => id);
-        await this.once("end what a crash has left", () => endLeftShims(this.patient, ids, helper.image));
+        await this.calls.once("end what a crash has left", () => endLeftShims(this.patient, ids, helper.image));
     }
 
     /** Sends the stop signal, kills after `graceSeconds`. Does nothing when it does not run or is gone. */
     async stop(id: string, graceSeconds: number): Promise<void> {
-        await this.tolerating([304, 404], `stop container ${id}`, () =>
+        await this.calls.tolerating([304, 404], `stop container ${id}`, () =>
             this.patient.getContainer(id).stop({ t: graceSeconds }),
         );
     }
 
     /** Removes it, running or not, with its anonymous volumes. Does nothing when it is gone. */
     async remove(id: string): Promise<void> {
-        await this.tolerating([404], `remove container ${id}`, async () => {
+        await this.calls.tolerating([404], `remove container ${id}`, async () => {
             try {
                 await this.patient.getContainer(id).remove({ force: true, v: true });
             } catch (error) {
@@ -234,86 +236,17 @@ export class Engine {
 
     /** Runs a command inside. A failing command is a result, not an error; a time-out is an error. */
     async exec(id: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-        const doing = `run ${argv[0]} in container ${id}`;
-        const timeoutMs = options.timeoutMs ?? 30_000;
-        if (options.kept === true) {
-            try {
-                const stdin = options.stdin === undefined ? {} : { stdin: String(options.stdin) };
-                return await (await this.shell(id)).run(argv, { ...stdin, timeoutMs });
-            } catch (error) {
-                // The plain way waits for a slow engine, and says what became of the container.
-                if (!(error instanceof ShellEnded)) throw error;
-            }
-        }
-        const { execId, stream } = await this.startExec(id, argv, { ...options, doing });
-        const output = await this.once(doing, () => collectOutput(stream, options.stdin, timeoutMs, doing));
-        const exitCode = await this.exitCode(execId, doing);
-        return { exitCode, ...output };
+        return this.commands.run(id, argv, options);
     }
 
     /** Ends the shells that were kept in containers. They are opened again when they are needed again. */
     close(): void {
-        for (const opening of this.shells.values()) {
-            opening.then(
-                (shell) => shell.close(),
-                () => undefined, // It was never there.
-            );
-        }
-        this.shells.clear();
-    }
-
-    private async shell(id: string): Promise<KeptShell> {
-        const kept = this.shells.get(id);
-        if (kept !== undefined) {
-            const shell = await kept;
-            if (shell.isUsable) return shell;
-            if (this.shells.get(id) === kept) this.shells.delete(id);
-            return this.shell(id);
-        }
-        const opening = this.startExec(id, shellArgv, { stdin: "", doing: `run a shell in container ${id}` }).then(
-            ({ stream }) => new KeptShell(stream),
-        );
-        this.shells.set(id, opening);
-        opening.catch(() => {
-            if (this.shells.get(id) === opening) this.shells.delete(id);
-        });
-        return opening;
-    }
-
-    private async startExec(
-        id: string,
-        argv: readonly string[],
-        { doing, stdin, user }: ExecOptions & { readonly doing: string },
-    ): Promise<{ readonly execId: string; readonly stream: Duplex }> {
-        const exec = await this.repeatable(doing, () =>
-            this.quick.getContainer(id).exec({
-                Cmd: [...argv],
-                AttachStdin: stdin !== undefined,
-                AttachStdout: true,
-                AttachStderr: true,
-                ...(user === undefined ? {} : { User: user }),
-            }),
-        );
-        const patient = this.patient.getExec(exec.id);
-        const stream = await this.once(doing, () => patient.start({ hijack: true, stdin: stdin !== undefined }));
-        return { execId: exec.id, stream };
-    }
-
-    /** The stream may end a moment before the engine knows the exit code. */
-    private async exitCode(execId: string, doing: string): Promise<number> {
-        for (let asked = 0; asked < 50; asked++) {
-            const state = await this.repeatable(doing, () => this.quick.getExec(execId).inspect());
-            if (!state.Running && state.ExitCode !== null) return state.ExitCode;
-            await sleep(20 * Math.min(asked + 1, 10));
-        }
-        throw new PlumblineError("engine", `The Docker engine could not ${doing}: it ended without an exit code`, {
-            remedy: "Run the command again; restart the engine when it stays so.",
-        });
+        this.commands.close();
     }
 
     /** The last lines of both streams, in the order written. */
     async logs(id: string, options: { readonly tail?: number } = {}): Promise<readonly LogLine[]> {
-        const content = await this.repeatable(`read the logs of container ${id}`, () =>
+        const content = await this.calls.repeatable(`read the logs of container ${id}`, () =>
             this.quick.getContainer(id).logs({
                 follow: false,
                 stdout: true,
@@ -342,7 +275,7 @@ export class Engine {
     ): Promise<void> {
         if (signal.aborted) return;
         const doing = `follow the logs of container ${id}`;
-        const stream = (await this.repeatable(doing, () =>
+        const stream = (await this.calls.repeatable(doing, () =>
             this.patient.getContainer(id).logs({
                 follow: true,
                 stdout: true,
@@ -351,12 +284,12 @@ export class Engine {
             }),
         )) as Readable;
         const lines = new LogLines(onLine);
-        await this.once(doing, () => drain(stream, (chunk) => lines.push(chunk), signal));
+        await this.calls.once(doing, () => drain(stream, (chunk) => lines.push(chunk), signal));
         lines.end();
     }
 
     async image(reference: string): Promise<ImageFacts | undefined> {
-        const raw = await this.orUndefined(`inspect image ${reference}`, () =>
+        const raw = await this.calls.orUndefined(`inspect image ${reference}`, () =>
             this.quick.getImage(reference).inspect(),
         );
         return raw && { id: raw.Id, labels: raw.Config.Labels ?? {}, created: Date.parse(raw.Created) };
@@ -364,7 +297,7 @@ export class Engine {
 
     /** The whole answer of an inspection. @returns undefined when there is no such image */
     async imageDetails(reference: string): Promise<Docker.ImageInspectInfo | undefined> {
-        return this.orUndefined(`inspect image ${reference}`, () => this.quick.getImage(reference).inspect());
+        return this.calls.orUndefined(`inspect image ${reference}`, () => this.quick.getImage(reference).inspect());
     }
 
     /**
@@ -395,82 +328,86 @@ export class Engine {
 
     /** What the engine does where nobody says anything. */
     async defaults(): Promise<EngineDefaults> {
-        return engineDefaults(await this.repeatable("ask for its defaults", () => this.quick.info()));
+        return engineDefaults(await this.calls.repeatable("ask for its defaults", () => this.quick.info()));
     }
 
     /** Does nothing when it is gone. */
     async removeImage(reference: string): Promise<void> {
-        await this.tolerating([404], `remove image ${reference}`, () => this.patient.getImage(reference).remove());
+        await this.calls.tolerating([404], `remove image ${reference}`, () =>
+            this.patient.getImage(reference).remove(),
+        );
     }
 
     async volumes(labels: Readonly<Record<string, string>>): Promise<readonly VolumeFacts[]> {
-        const found = await this.repeatable("list volumes", () =>
+        const found = await this.calls.repeatable("list volumes", () =>
             this.quick.listVolumes({ filters: { label: labelFilter(labels) } }),
         );
         return (found.Volumes ?? []).map(volumeFacts);
     }
 
     async volume(name: string): Promise<VolumeFacts | undefined> {
-        const raw = await this.orUndefined(`inspect volume ${name}`, () => this.quick.getVolume(name).inspect());
+        const raw = await this.calls.orUndefined(`inspect volume ${name}`, () => this.quick.getVolume(name).inspect());
         return raw && volumeFacts(raw);
     }
 
     /** The whole answer of an inspection. @returns undefined when there is no such volume */
     async volumeDetails(name: string): Promise<Docker.VolumeInspectInfo | undefined> {
-        return this.orUndefined(`inspect volume ${name}`, () => this.quick.getVolume(name).inspect());
+        return this.calls.orUndefined(`inspect volume ${name}`, () => this.quick.getVolume(name).inspect());
     }
 
     /** Does nothing when it is there. */
     async createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
-        await this.repeatable(`create volume ${name}`, () =>
+        await this.calls.repeatable(`create volume ${name}`, () =>
             this.quick.createVolume({ Name: name, Labels: { ...labels } }),
         );
     }
 
     /** Does nothing when it is gone. */
     async removeVolume(name: string): Promise<void> {
-        await this.tolerating([404], `remove volume ${name}`, () => this.quick.getVolume(name).remove());
+        await this.calls.tolerating([404], `remove volume ${name}`, () => this.quick.getVolume(name).remove());
     }
 
     async networks(labels: Readonly<Record<string, string>>): Promise<readonly NetworkFacts[]> {
-        const found = await this.repeatable("list networks", () =>
+        const found = await this.calls.repeatable("list networks", () =>
             this.quick.listNetworks({ filters: { label: labelFilter(labels) } }),
         );
         return found.map(networkFacts);
     }
 
     async network(name: string): Promise<NetworkFacts | undefined> {
-        const raw = await this.orUndefined(`inspect network ${name}`, () => this.quick.getNetwork(name).inspect());
+        const raw = await this.calls.orUndefined(`inspect network ${name}`, () =>
+            this.quick.getNetwork(name).inspect(),
+        );
         return raw && networkFacts(raw);
     }
 
     /** The whole answer of an inspection. @returns undefined when there is no such network */
     async networkDetails(name: string): Promise<Docker.NetworkInspectInfo | undefined> {
-        return this.orUndefined(`inspect network ${name}`, () => this.quick.getNetwork(name).inspect());
+        return this.calls.orUndefined(`inspect network ${name}`, () => this.quick.getNetwork(name).inspect());
     }
 
     /** A bridge network. Does nothing when one of that name is there. */
     async createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
-        await this.tolerating([409], `create network ${name}`, () =>
+        await this.calls.tolerating([409], `create network ${name}`, () =>
             this.quick.createNetwork({ Name: name, Labels: { ...labels }, CheckDuplicate: true }),
         );
     }
 
     /** Does nothing when it is gone. */
     async removeNetwork(name: string): Promise<void> {
-        await this.tolerating([404], `remove network ${name}`, () => this.quick.getNetwork(name).remove());
+        await this.calls.tolerating([404], `remove network ${name}`, () => this.quick.getNetwork(name).remove());
     }
 
     /** Takes a container, running or not, on one more network. Does nothing when it is there. */
     async connect(container: string, network: string, aliases: readonly string[]): Promise<void> {
-        await this.tolerating([403], `connect container ${container} to ${network}`, () =>
+        await this.calls.tolerating([403], `connect container ${container} to ${network}`, () =>
             this.quick.getNetwork(network).connect({ Container: container, EndpointConfig: { Aliases: [...aliases] } }),
         );
     }
 
     /** Takes a container off a network. Does nothing when it is not there. */
     async disconnect(container: string, network: string): Promise<void> {
-        await this.repeatable(`disconnect container ${container} from ${network}`, async () => {
+        await this.calls.repeatable(`disconnect container ${container} from ${network}`, async () => {
             try {
                 await this.quick.getNetwork(network).disconnect({ Container: container, Force: false });
             } catch (error) {
@@ -482,7 +419,7 @@ export class Engine {
     /** Writes files through the archive call: works on created, never started containers with the volume mounted read-write. */
     async putFiles(containerId: string, dir: string, files: readonly FileEntry[]): Promise<void> {
         const archive = await packFiles(files);
-        await this.repeatable(`put files into ${dir} of container ${containerId}`, () =>
+        await this.calls.repeatable(`put files into ${dir} of container ${containerId}`, () =>
             this.quick.getContainer(containerId).putArchive(archive, { path: dir }),
         );
     }
@@ -503,7 +440,7 @@ export class Engine {
         read: (archive: Readable) => Promise<T>,
     ): Promise<T | undefined> {
         const doing = `read ${path} of container ${containerId}`;
-        return this.repeatable(doing, async () => {
+        return this.calls.repeatable(doing, async () => {
             try {
                 const archive = await this.quick.getContainer(containerId).getArchive({ path });
                 return await read(archive as Readable);
@@ -512,44 +449,6 @@ export class Engine {
                 throw error;
             }
         });
-    }
-
-    private async orUndefined<T>(doing: string, call: () => Promise<T>): Promise<T | undefined> {
-        return this.repeatable(doing, async () => {
-            try {
-                return await call();
-            } catch (error) {
-                if (statusOf(error) === 404) return undefined;
-                throw error;
-            }
-        });
-    }
-
-    /** Says it until the engine has answered; these statuses mean that there was nothing to do. */
-    private async tolerating(statuses: readonly number[], doing: string, call: () => Promise<unknown>): Promise<void> {
-        await this.repeatable(doing, async () => {
-            try {
-                await call();
-            } catch (error) {
-                if (!statuses.includes(statusOf(error))) throw error;
-            }
-        });
-    }
-
-    private repeatable<T>(doing: string, call: () => Promise<T>): Promise<T> {
-        return this.say(doing, call, mayPass);
-    }
-
-    private once<T>(doing: string, call: () => Promise<T>): Promise<T> {
-        return this.say(doing, call, wasNotReached);
-    }
-
-    private async say<T>(doing: string, call: () => Promise<T>, isTransient: (e: unknown) => boolean): Promise<T> {
-        try {
-            return await withRetry(call, { policy: this.retry, isTransient });
-        } catch (error) {
-            throw engineError(this.address, doing, error);
-        }
     }
 }
 
@@ -574,53 +473,4 @@ function networkFacts(raw: Docker.NetworkInspectInfo): NetworkFacts {
         subnets: addresses("Subnet"),
         gateways: addresses("Gateway").map((address) => address.replace(/\/.*$/, "")),
     };
-}
-
-/** Feeds standard input, then gathers both streams until the command ends. */
-async function collectOutput(
-    stream: Duplex,
-    stdin: string | Buffer | undefined,
-    timeoutMs: number,
-    doing: string,
-): Promise<{ stdout: string; stderr: string }> {
-    const frames = new Frames();
-    const chunks: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const ended = drain(
-        stream,
-        (chunk) => {
-            for (const frame of frames.push(chunk)) chunks[frame.stream].push(frame.data);
-        },
-        deadline,
-    );
-    if (stdin !== undefined) stream.end(stdin);
-    await ended;
-    if (deadline.aborted) {
-        throw new PlumblineError("engine", `The Docker engine could not ${doing} within ${timeoutMs} ms`, {
-            remedy: "Look whether the container hangs (docker top, docker logs); then run the command again.",
-        });
-    }
-    return { stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() };
-}
-
-/** Reads a stream to its end or until the signal, whichever is first; only a broken stream is an error. */
-function drain(stream: Readable, onChunk: (chunk: Buffer) => void, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-        const finish = (error?: Error) => {
-            signal.removeEventListener("abort", onAbort);
-            if (error === undefined || signal.aborted) resolve();
-            else reject(error);
-        };
-        const onAbort = () => {
-            stream.destroy();
-            finish();
-        };
-        stream.on("data", onChunk);
-        stream.once("end", () => finish());
-        stream.once("close", () => finish());
-        // Stays on: a destroyed stream may complain once more.
-        stream.on("error", finish);
-        if (signal.aborted) onAbort();
-        else signal.addEventListener("abort", onAbort, { once: true });
-    });
 }

@@ -1,5 +1,6 @@
 /** The engine's log stream taken apart: frames of two streams, and lines out of them. */
 
+import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
 export type LogStream = "stdout" | "stderr";
@@ -68,4 +69,26 @@ export class LogLines {
             if (text !== "") this.onLine({ stream, line: text });
         }
     }
+}
+
+/** Reads a stream to its end or until the signal, whichever is first; only a broken stream is an error. */
+export function drain(stream: Readable, onChunk: (chunk: Buffer) => void, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+        const finish = (error?: Error) => {
+            signal.removeEventListener("abort", onAbort);
+            if (error === undefined || signal.aborted) resolve();
+            else reject(error);
+        };
+        const onAbort = () => {
+            stream.destroy();
+            finish();
+        };
+        stream.on("data", onChunk);
+        stream.once("end", () => finish());
+        stream.once("close", () => finish());
+        // Stays on: a destroyed stream may complain once more.
+        stream.on("error", finish);
+        if (signal.aborted) onAbort();
+        else signal.addEventListener("abort", onAbort, { once: true });
+    });
 }

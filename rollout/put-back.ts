@@ -23,6 +23,8 @@ const lookEveryMs = 200;
 const edgeStopSeconds = 5;
 /** Longest start of the edge, in milliseconds: it looks every name up once, and a name that nobody knows may cost a second. */
 const edgeReadyMs = 45_000;
+/** How often the edge is started that has ended before it answered. */
+const edgeStarts = 3;
 /** Seconds that a container without a known definition gets to end. */
 const strangerStopSeconds = 30;
 
@@ -104,7 +106,7 @@ async function serveWithEdge(context: RolloutContext): Promise<void> {
 }
 
 /**
- * Starts the edge, anew where it cannot look names up.
+ * Starts the edge: again where a crash of the engine takes it down meanwhile, and anew where it cannot look names up.
  *
  * @param patienceMs longest wait for a port that the system has lent to a connection
  */
@@ -113,14 +115,21 @@ export async function startEdge(
     patienceMs: number = lentPortMs,
 ): Promise<void> {
     const { engine, edge, edgeContainer, timeline } = context;
-    await startOnPorts(engine, edgeContainer.name, patienceMs, (address) =>
-        timeline.record({
-            event: "note",
-            service: "edge",
-            message: `waits for ${address}, which a connection has or had a moment ago`,
-        }),
-    );
-    await edge.ready(edgeReadyMs);
+    for (let start = 1; ; start += 1) {
+        await startOnPorts(engine, edgeContainer.name, patienceMs, (address) =>
+            timeline.record({
+                event: "note",
+                service: "edge",
+                message: `waits for ${address}, which a connection has or had a moment ago`,
+            }),
+        );
+        try {
+            await edge.ready(edgeReadyMs);
+            break;
+        } catch (error) {
+            if (start >= edgeStarts || (await engine.inspect(edgeContainer.name))?.running !== false) throw error;
+        }
+    }
     if (await edge.findsNames()) return;
     await engine.stop(edgeContainer.name, edgeStopSeconds);
     await engine.start(edgeContainer.name);

@@ -47,11 +47,13 @@ export async function performRollout(
     let last: CommitRecord | undefined;
     let hasBegun = false;
     try {
-        // Where it goes is recorded before anything is done; meanwhile what was and what runs is looked at.
-        const [read, looked, targeted] = await Promise.allSettled([
-            ledger.read(),
+        // Where it goes is recorded before anything is done; meanwhile what runs is looked at.
+        const reading = ledger.read();
+        const target = session.placement({});
+        const [read, targeted, looked] = await Promise.allSettled([
+            reading,
+            reading.then(() => ledger.recordTarget(transaction, target, request.releaseText)),
             lookAtStack(engine, request),
-            ledger.recordTarget(transaction, session.placement({}), request.releaseText),
             loadHttp(),
         ]);
         const recorded = resultOf(read);

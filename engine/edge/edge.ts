@@ -72,7 +72,11 @@ export class EdgeControl {
         this.containerId = containerId;
     }
 
-    /** Waits until the admin socket answers. */
+    /**
+     * Waits until the admin socket answers.
+     *
+     * @throws PlumblineError `switch` at the end of the time, or at once where the edge is down, and nobody will start it
+     */
     async ready(timeoutMs = 15_000): Promise<void> {
         let last: unknown;
         await this.until(
@@ -83,11 +87,18 @@ export class EdgeControl {
                     return true;
                 } catch (error) {
                     last = error;
-                    return false;
                 }
+                if (await this.isDown()) throw this.failure("The edge has ended", last);
+                return false;
             },
             () => this.failure(`The edge did not answer within ${timeoutMs} ms`, last),
         );
+    }
+
+    /** An engine that cannot be asked, as after a crash, does not say so. */
+    private async isDown(): Promise<boolean> {
+        const facts = await this.engine.inspect(this.containerId).catch(() => null);
+        return facts === undefined || facts?.state === "exited" || facts?.state === "dead";
     }
 
     /**

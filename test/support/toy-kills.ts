@@ -64,8 +64,10 @@ export class KillBed {
         const about = `engine killed at ${describeMoment(moment)} on the way ${way}`;
         const crashed = async (run: ToyRun, old: RolloutRequest, next: RolloutRequest) => {
             const reached = "boundary" in moment ? await run.frozen() : await run.runsStillAfter(moment.afterMs);
+            const isClosed = async () => (await this.toy.ledger.current()) === undefined;
+            const wasClosed = reached && run.output().includes("transaction-end: ") && (await isClosed());
             if (reached) await crash(() => run.thaw());
-            if (reached && run.isOver && (await this.toy.ledger.current()) === undefined) throw new OverBefore();
+            if (wasClosed || (reached && run.isOver && (await isClosed()))) throw new OverBefore();
             const settled = await withinMs(60_000, "after the return of the engine", async () => {
                 await run.ended();
                 return expectSettled(this.toy, old, next);
@@ -128,7 +130,7 @@ export class KillBed {
             if (victim === "guard" || (victim === "cli" && thaw === "at once")) run.thaw();
             return true;
         }
-        await sleep(moment.afterMs);
+        if (!(await run.runsStillAfter(moment.afterMs))) return false;
         run.kill(victim);
         return true;
     }

@@ -11,8 +11,7 @@ const questions = [
     ...["network", "networks", "networkDetails"],
 ];
 /** The engine's own, which nobody calls from outside, and the end of the door. */
-const inner = ["constructor", "close", "shell", "startExec", "startOverShim", "awaitRemoval", "exitCode"];
-inner.push("readArchive", "orUndefined", "tolerating", "repeatable", "once", "say");
+const inner = ["constructor", "close", "startOverShim", "awaitRemoval", "readArchive"];
 
 const methods = Object.getOwnPropertyNames(Engine.prototype).filter((name) => !inner.includes(name));
 
