@@ -25,8 +25,8 @@ export class ShellEnded extends Error {
 interface Asked {
     readonly mark: string;
     readonly said: Record<"stdout" | "stderr", Buffer>;
-    resolve(result: ExecResult): void;
-    reject(error: Error): void;
+    readonly resolve: (result: ExecResult) => void;
+    readonly reject: (error: Error) => void;
 }
 
 /** Runs one command after another, in the order asked. */
@@ -47,7 +47,7 @@ export class KeptShell {
         // A shell that nobody asks anything keeps no process from its end.
         if (stream instanceof Socket) stream.unref();
         stream.on("data", (chunk: Buffer) => this.#hear(chunk));
-        for (const event of ["end", "close", "error"]) stream.on(event, () => this.#end());
+        for (const event of ["end", "close", "error"]) stream.on(event, () => this.close());
     }
 
     /** Whether it may be asked. One that nobody has asked for long is ended. */
@@ -71,34 +71,28 @@ export class KeptShell {
         return ran;
     }
 
+    /** What was asked and not answered is rejected. */
     close(): void {
-        this.#end();
+        if (this.#hasEnded) return;
+        this.#hasEnded = true;
+        this.#asked?.reject(new ShellEnded());
+        this.#stream.destroy();
     }
 
-    #runAlone(argv: readonly string[], stdin: string | undefined, timeoutMs: number): Promise<ExecResult> {
-        return new Promise((resolve, reject) => {
-            if (this.#hasEnded) throw new ShellEnded();
-            const deadline = setTimeout(() => this.#end(), timeoutMs);
-            const mark = `plumbline-${randomBytes(12).toString("hex")}`;
-            const settle = () => {
-                clearTimeout(deadline);
-                this.#asked = undefined;
-                this.#answeredAt = performance.now();
-            };
-            this.#asked = {
-                mark,
-                said: { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) },
-                resolve: (result) => {
-                    settle();
-                    resolve(result);
-                },
-                reject: (error) => {
-                    settle();
-                    reject(error);
-                },
-            };
-            this.#stream.write(scriptOf(argv, stdin, mark));
-        });
+    async #runAlone(argv: readonly string[], stdin: string | undefined, timeoutMs: number): Promise<ExecResult> {
+        if (this.#hasEnded) throw new ShellEnded();
+        const mark = `plumbline-${randomBytes(12).toString("hex")}`;
+        const { promise, resolve, reject } = Promise.withResolvers<ExecResult>();
+        this.#asked = { mark, said: { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }, resolve, reject };
+        const deadline = setTimeout(() => this.close(), timeoutMs);
+        this.#stream.write(scriptOf(argv, stdin, mark));
+        try {
+            return await promise;
+        } finally {
+            clearTimeout(deadline);
+            this.#asked = undefined;
+            this.#answeredAt = performance.now();
+        }
     }
 
     #hear(chunk: Buffer): void {
@@ -111,13 +105,6 @@ export class KeptShell {
         const stderr = untilMark(asked.said.stderr, asked.mark);
         if (stdout === undefined || stderr === undefined) return;
         asked.resolve({ exitCode: stdout.exitCode, stdout: stdout.text, stderr: stderr.text });
-    }
-
-    #end(): void {
-        if (this.#hasEnded) return;
-        this.#hasEnded = true;
-        this.#asked?.reject(new ShellEnded());
-        this.#stream.destroy();
     }
 }
 

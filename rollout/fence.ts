@@ -2,23 +2,27 @@
 import type { Engine } from "../engine/docker.ts";
 import { TransactionLost } from "./ledger.ts";
 
-/** What changes anything on the engine or in a container. Questions may be asked by anybody. */
-const acts: ReadonlySet<PropertyKey> = new Set<keyof Engine>([
-    "create",
-    "start",
-    "stop",
-    "endUnknown",
-    "remove",
-    "exec",
-    "putFiles",
-    "limitProcesses",
-    "createVolume",
-    "removeVolume",
-    "createNetwork",
-    "removeNetwork",
-    "connect",
-    "disconnect",
-    "removeImage",
+/** What changes nothing on the engine, and so may be asked by anybody. Whatever is not named here is an act. */
+const questions: ReadonlySet<PropertyKey> = new Set<keyof Engine>([
+    "info",
+    "inspect",
+    "list",
+    "everything",
+    "logs",
+    "followLogs",
+    "image",
+    "imageDetails",
+    "registryAnswer",
+    "defaults",
+    "volumes",
+    "volume",
+    "volumeDetails",
+    "networks",
+    "network",
+    "networkDetails",
+    "getFile",
+    "readFiles",
+    "close",
 ]);
 
 /** @param mayAct throws when nothing more may be done; asked in the same moment in which the act would be sent */
@@ -29,7 +33,7 @@ export function fenced(engine: Engine, mayAct: () => void): Engine {
             if (typeof value !== "function") return value;
             return (...args: readonly unknown[]) => {
                 try {
-                    if (acts.has(name)) mayAct();
+                    if (!questions.has(name)) mayAct();
                 } catch (error) {
                     return Promise.reject(error);
                 }

@@ -181,9 +181,9 @@ function warn(error: unknown): void {
 /** Opens the transaction. One that a dead deployer has left is brought to an end first. */
 async function begin(session: Session, request: RolloutRequest): Promise<OpenTransaction> {
     const { ledger, release } = session;
+    const wanted = { transaction: session.transaction, to: release.id, since: session.startedAt };
     for (;;) {
-        const { transaction, startedAt: since } = session;
-        const begun = await ledger.begin({ transaction, to: release.id, since });
+        const begun = await ledger.begin(wanted);
         if ("mine" in begun) return begun.mine;
         const { other } = begun;
         if (!isKnownDead(other)) throw busy(release.project, other);

@@ -1,9 +1,9 @@
 /**
  * Given to Node by the environment (`--require`), for the two processes of Pulumi's SDK that each run starts: the one of the
- * program, and the one of its dynamic resources. The SDK loads the TypeScript compiler and npm's resolver of dependencies in
- * both, for functions that it would have to serialise, and a tracer; dockerode loads SSH and a reader of protocols for ways to
- * connect and to build that few runs need. More than half of all modules are not read at each run: they are loaded when they
- * are first used.
+ * program, and the one of its dynamic resources. The SDK loads the TypeScript compiler, npm's resolver of dependencies and
+ * V8's inspector in both, for functions that it would have to serialise, the Automation API, and a tracer; dockerode loads SSH
+ * and a reader of protocols for ways to connect and to build that few runs need. More than half of all modules are not read
+ * at each run: they are loaded when they are first used. What reads source maps is left out for good.
  */
 const Module = require("node:module");
 const path = require("node:path");

@@ -108,7 +108,7 @@ export class EdgeControl {
     async findsNames(): Promise<boolean> {
         const name = (await this.engine.inspect(this.containerId))?.name ?? "";
         const argv = ["timeout", "3", "getent", "ahosts", name];
-        return (await this.engine.exec(this.containerId, argv, { timeoutMs: execMs, kept: true })).exitCode === 0;
+        return (await this.command(argv)).exitCode === 0;
     }
 
     /** The slots as the running edge has them (not as the file says). */
@@ -355,11 +355,7 @@ export class EdgeControl {
 
     private async write(text: string): Promise<void> {
         const length = String(Buffer.byteLength(text));
-        const result = await this.engine.exec(this.containerId, ["/usr/local/bin/edge-write", length], {
-            stdin: text,
-            timeoutMs: execMs,
-            kept: true,
-        });
+        const result = await this.command(["/usr/local/bin/edge-write", length], text);
         if (result.exitCode === 0) return;
         throw this.failure(
             "The edge refused its new configuration and keeps the old one",
@@ -382,13 +378,18 @@ export class EdgeControl {
     }
 
     private async run(argv: readonly string[], stdin?: string): Promise<ExecResult> {
-        const result = await this.engine.exec(this.containerId, argv, {
+        const result = await this.command(argv, stdin);
+        if (result.exitCode === 0) return result;
+        throw this.failure(`The edge could not run ${argv[0]}`, new Error(result.stderr.trim()));
+    }
+
+    /** Each may be said twice, so all go through the one shell that is kept there. */
+    private async command(argv: readonly string[], stdin?: string): Promise<ExecResult> {
+        return this.engine.exec(this.containerId, argv, {
             timeoutMs: execMs,
             kept: true,
             ...(stdin === undefined ? {} : { stdin }),
         });
-        if (result.exitCode === 0) return result;
-        throw this.failure(`The edge could not run ${argv[0]}`, new Error(result.stderr.trim()));
     }
 
     private failure(message: string, cause: unknown): PlumblineError {

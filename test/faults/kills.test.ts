@@ -4,14 +4,22 @@
  * of each test, `PLUMBLINE_SEED` repeats a run.
  */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { chance, faultLimit, mostBoundaries, pick, seed, usualBoundaries, ways } from "../support/fault-plan.ts";
+import {
+    chance,
+    faultLimit,
+    longestMs,
+    mostBoundaries,
+    pick,
+    seed,
+    untilReached,
+    usualBoundaries,
+    ways,
+} from "../support/fault-plan.ts";
 import { Toy } from "../support/toy.ts";
 import { describeCase, KillBed, type KillCase } from "../support/toy-kills.ts";
 import { type Victim, victims } from "../support/toy-run.ts";
 
 const limit = faultLimit(4);
-/** About as long as a rollout takes: a moment after its end is drawn again. */
-const longestMs = 8_000;
 const hour = 3_600_000;
 
 let toy: Toy;
@@ -65,13 +73,12 @@ async function everyBoundary(victim: Victim, way: KillCase["way"]): Promise<void
     expect(boundary).toBeLessThan(mostBoundaries);
 }
 
-/** So many that were not too late. */
 async function chanceMoments(count: number): Promise<void> {
-    for (let reached = 0; reached < count; ) {
+    await untilReached(count, () => {
         const victim = victims[Math.floor(chance() * victims.length)] ?? "both";
         const moment = { afterMs: Math.round(chance() * longestMs) };
-        if (await tryCase({ victim, way: pick(ways), moment, thaw: "at once" })) reached += 1;
-    }
+        return tryCase({ victim, way: pick(ways), moment, thaw: "at once" });
+    });
 }
 
 async function tryCase(kill: KillCase): Promise<boolean> {

@@ -12,6 +12,8 @@ export const firstBoundary = Number(process.env.PLUMBLINE_FROM ?? 1);
 export const mostBoundaries = 70;
 /** About the boundaries of an update, and of one that is undone: what a sample draws from. */
 export const usualBoundaries = { forward: 28, undo: 44 } as const;
+/** About as long as a rollout takes, in milliseconds: a moment after its end is drawn again. */
+export const longestMs = 8_000;
 export const ways = ["forward", "undo"] as const;
 
 /**
@@ -40,4 +42,9 @@ export const chance = seeded(seed);
 
 export function pick<T>(from: readonly [T, ...T[]]): T {
     return from[Math.floor(chance() * from.length)] ?? from[0];
+}
+
+/** @param tryOne false when the rollout was over before its moment had come: so many that were not too late */
+export async function untilReached(count: number, tryOne: () => Promise<boolean>): Promise<void> {
+    for (let reached = 0; reached < count; ) if (await tryOne()) reached += 1;
 }

@@ -9,13 +9,20 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chance, firstBoundary, mostBoundaries, pick, usualBoundaries, ways } from "./fault-plan.ts";
+import {
+    chance,
+    firstBoundary,
+    longestMs,
+    mostBoundaries,
+    pick,
+    untilReached,
+    usualBoundaries,
+    ways,
+} from "./fault-plan.ts";
 import { Toy } from "./toy.ts";
 import { describeMoment, KillBed, type KillCase, OverBefore } from "./toy-kills.ts";
 
 const [host = "", bundles = "", plan, of] = process.argv.slice(2);
-/** About as long as a rollout takes: a moment after its end is drawn again. */
-const longestMs = 8_000;
 /** Containers that a rollout starts: on the way forward, and with those that an undo starts again. */
 const usualStarts = { forward: 3, undo: 5 } as const;
 
@@ -66,28 +73,25 @@ async function everyBoundary(way: KillCase["way"]): Promise<void> {
     while (boundary < mostBoundaries && (await tryCase(way, { boundary }))) boundary += 1;
 }
 
-/** So many that were not too late. */
 async function chanceMoments(count: number): Promise<void> {
-    for (let reached = 0; reached < count; ) {
-        if (await tryCase(pick(ways), { afterMs: Math.round(chance() * longestMs) })) reached += 1;
-    }
+    await untilReached(count, () => tryCase(pick(ways), { afterMs: Math.round(chance() * longestMs) }));
 }
 
 async function sampleOfBoundaries(count: number): Promise<void> {
-    for (let reached = 0; reached < count; ) {
+    await untilReached(count, () => {
         const way = pick(ways);
-        if (await tryCase(way, { boundary: 1 + Math.floor(chance() * usualBoundaries[way]) })) reached += 1;
-    }
+        return tryCase(way, { boundary: 1 + Math.floor(chance() * usualBoundaries[way]) });
+    });
 }
 
 /** Each while the engine starts a container, which it cannot start again by itself then. */
 async function startsOfContainers(count: number): Promise<void> {
-    for (let reached = 0; reached < count; ) {
+    await untilReached(count, () => {
         const way = pick(ways);
         const start = 1 + Math.floor(chance() * usualStarts[way]);
         console.log(`${way}, in start ${start}`);
-        if (await tryCase(way, { afterMs: 0 }, startBegun(start))) reached += 1;
-    }
+        return tryCase(way, { afterMs: 0 }, startBegun(start));
+    });
 }
 
 /** Waits until so many containers have been begun, also those that ran before; not for ever, as a rollout may have fewer. */

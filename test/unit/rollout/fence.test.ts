@@ -4,7 +4,7 @@ import { Engine } from "../../../engine/docker.ts";
 import { fenced } from "../../../rollout/fence.ts";
 import { TransactionLost } from "../../../rollout/ledger.ts";
 
-/** What changes nothing on the engine. A new method of it is an act until it is named here. */
+/** What changes nothing on the engine. */
 const questions = [
     ...["info", "inspect", "list", "everything", "logs", "followLogs", "readFiles", "getFile", "defaults"],
     ...["image", "imageDetails", "registryAnswer", "volume", "volumes", "volumeDetails"],
