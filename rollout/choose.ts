@@ -28,6 +28,8 @@ export interface Choice {
     readonly abandoned: string | undefined;
     /** Which containers were made anew in their revision, and how often. */
     readonly renewals: Renewals;
+    /** What runs, as it was committed; none where nothing was, or no engine could be asked. */
+    readonly lastCommit: CommitRecord | undefined;
 }
 
 export interface ChooseOptions {
@@ -50,18 +52,20 @@ export interface ChooseOptions {
 export async function chooseRelease(baseline: Release, options: ChooseOptions): Promise<Choice> {
     if (options.isReached === false) {
         refuseUnknown(options.env[releaseVariable]);
-        return { release: baseline, text: canonicalJson(baseline), notes: [], abandoned: undefined, renewals: {} };
+        const nothing = { notes: [], abandoned: undefined, renewals: {}, lastCommit: undefined };
+        return { release: baseline, text: canonicalJson(baseline), ...nothing };
     }
     const state = await options.ledger.state();
     const choice = await chosen(baseline, state, options);
-    return { ...choice, renewals: renewalsOf(choice.release, state, options.env[renewVariable] ?? "") };
+    const renewals = renewalsOf(choice.release, state, options.env[renewVariable] ?? "");
+    return { ...choice, renewals, lastCommit: state.lastCommit };
 }
 
 async function chosen(
     baseline: Release,
     state: LedgerState,
     options: ChooseOptions,
-): Promise<Omit<Choice, "renewals">> {
+): Promise<Omit<Choice, "renewals" | "lastCommit">> {
     const pin = state.pin?.release === options.env[unpinVariable] ? undefined : state.pin;
     const abandoned = openTransaction(baseline, state, options);
     const asked = options.env[releaseVariable] || undefined;

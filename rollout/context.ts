@@ -24,6 +24,8 @@ export interface RolloutContext {
      * is started here begins at none.
      */
     readonly restartsBefore: Map<string, number>;
+    /** Filled by the edge's step, where it starts the container: milliseconds in which nobody was served. */
+    readonly measured: { edgeGapMs?: number };
     /** Filled as services are proven: the facts of the report. */
     readonly proven: Map<string, { readonly readyAfterMs: number; readonly probeMs: number }>;
 }

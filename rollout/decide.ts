@@ -8,6 +8,7 @@ import { checkPassphrase, parseSettings, type Settings } from "../release/settin
 import { requireSettings } from "../release/stack-file.ts";
 import { lookAtEngine } from "../validation/preflight/look.ts";
 import { preflight } from "../validation/preflight/preflight.ts";
+import { changeNotes } from "./change-notes.ts";
 import { type Choice, chooseRelease } from "./choose.ts";
 import { withFreePorts } from "./free-ports.ts";
 import { Ledger } from "./ledger.ts";
@@ -65,6 +66,6 @@ export async function decideRelease(run: ProgramRun): Promise<Decision> {
         settings,
         buildTokens: checked.buildTokens,
         isItsEngine: checked.isItsEngine,
-        notes: [...loaded.notes, ...choice.notes, ...checked.notes],
+        notes: [...loaded.notes, ...choice.notes, ...(await changeNotes(choice, ledger)), ...checked.notes],
     };
 }

@@ -37,6 +37,11 @@ export interface CommitRecord extends Placement {
     readonly at: string;
     /** A quarantined release that was deployed on purpose. */
     readonly forced: boolean;
+    /**
+     * Milliseconds in which nobody was served while this rollout started the edge's container: from the stop of the one
+     * before, where there was one. Absent where the edge's container stayed.
+     */
+    readonly edgeGapMs?: number;
     /** Which containers were made anew in their revision, and how often; absent where none was. */
     readonly renewals?: Renewals;
 }

@@ -45,6 +45,10 @@ export interface RolloutOutcome {
     readonly evidence: string;
     /** True where it was deployed although it had been undone before. */
     readonly forced?: boolean | undefined;
+    /** Of a commit that replaced the edge's container: milliseconds in which nobody was served. */
+    readonly edgeGapMs?: number | undefined;
+    /** Of a commit: volumes that the release before had and this one has not. They stay, with their data. */
+    readonly leftVolumes?: readonly string[] | undefined;
 }
 
 /** One line of `timeline.jsonl`. The file of the running transaction is `infrastructure/reports/<stack>/timeline.jsonl`. */

@@ -14,7 +14,7 @@ import { handOverStep } from "./steps/hand-over.ts";
 import { jobStep } from "./steps/job.ts";
 import { networksLeft } from "./steps/merge-edges.ts";
 import { removeStep } from "./steps/remove.ts";
-import { smokeStep } from "./steps/smoke.ts";
+import { candidateSmokeStep, isTestedBeforeSwitch, smokeStep } from "./steps/smoke.ts";
 import { engineHealthStep, proveStep, startStep } from "./steps/start.ts";
 import { candidateStep, type Switched, switchStep } from "./steps/switch.ts";
 
@@ -22,8 +22,8 @@ import { candidateStep, type Switched, switchStep } from "./steps/switch.ts";
  * The steps that turn what runs into the release.
  *
  * The security gate and the edge first. Then each service that changes, after what it depends on: those that do not run are
- * started, jobs run to their end, `stateful` ones handed over, `request` ones started as candidates and switched together
- * once all of them are proven. `consumer` services change after the switch. Removed services go next; then the smoke test, the bake, and the
+ * started, jobs run to their end, `stateful` ones handed over, `request` ones started as candidates, put to the smoke test where
+ * it tells, and switched together once all of them are proven. `consumer` services change after the switch. Removed services go next; then the smoke test, the bake, and the
  * drain of what was switched away. Nothing follows: what is left is the commit.
  */
 export function planSteps(context: RolloutContext, situation: Situation, previous: Release | undefined): Step[] {
@@ -60,13 +60,12 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
             plan.reached(service.name, ready, plan.add(bucketsStep(context, service, [ready])));
         }
     }
+    const candidates = switched.map(({ service }) => service);
     const surplus = situation.removed.filter(({ service }) => isReplicaOf(service, context.release.services));
-    const leaving = surplus.filter(({ service }) =>
-        isReplicaOf(
-            service,
-            switched.map((one) => one.service),
-        ),
-    );
+    const leaving = surplus.filter(({ service }) => isReplicaOf(service, candidates));
+    if (isTestedBeforeSwitch(context.release.smoke, situation.changes, candidates)) {
+        plan.add(candidateSmokeStep(context, new Set(candidates.map(({ name }) => name)), plan.names()));
+    }
     if (switched.length > 0) plan.add(switchStep(context, switched, plan.names(), leaving));
 
     const beforeConsumers = plan.names();
@@ -96,7 +95,7 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
         plan.add(
             drainStep(
                 context,
-                switched.map(({ service }) => service.name),
+                candidates.map(({ name }) => name),
                 plan.names(),
             ),
         );

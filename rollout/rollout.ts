@@ -5,6 +5,7 @@ import { EdgeControl } from "../engine/edge/edge.ts";
 import type { EdgeSlots } from "../engine/edge/slots.ts";
 import { loadHttp } from "../engine/http.ts";
 import { describeError, PlumblineError } from "../release/errors.ts";
+import { leftVolumes } from "./change-notes.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
 import { EvidenceLost, saveFailure } from "./evidence.ts";
@@ -87,10 +88,16 @@ export async function performRollout(
         const renewals = request.renewals === undefined ? {} : { renewals: request.renewals };
         const at = now().toISOString();
         const before = { transaction, previous: last?.release ?? null };
-        const commit = await ledger.commit({ ...session.placement(images), ...before, at, forced, ...renewals });
+        const { measured } = context;
+        const record = { ...session.placement(images), ...before, at, forced, ...renewals, ...measured };
+        const commit = await ledger.commit(record);
         // Nothing from here on may fail for a reason of its own: the release is the last known good.
         if (forced) await ledger.liftQuarantine(release.id, open.transaction).catch(warn);
-        const outcome = session.end("committed", services, null);
+        const left = previous === undefined ? [] : leftVolumes(previous, release);
+        const outcome = session.end("committed", services, null, {
+            ...(situation.previousEdges.length > 0 ? measured : {}),
+            ...(left.length > 0 ? { leftVolumes: left } : {}),
+        });
         await keepStanding(session, commit, open).catch(warn);
         await close(session, open);
         endReplaced(engine, situation);

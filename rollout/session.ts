@@ -181,6 +181,7 @@ export class Session {
             timeline: this.timeline,
             logs: this.#logs,
             restartsBefore: new Map(),
+            measured: {},
             proven: new Map(),
         };
     }
@@ -237,8 +238,16 @@ export class Session {
         return undefined;
     }
 
-    /** Writes the outcome down and hands it back. */
-    end(outcome: Outcome, services: readonly ServiceOutcome[], error: string | null): RolloutOutcome {
+    /**
+     * Writes the outcome down and hands it back.
+     * @param more what a commit has besides
+     */
+    end(
+        outcome: Outcome,
+        services: readonly ServiceOutcome[],
+        error: string | null,
+        more: Pick<RolloutOutcome, "edgeGapMs" | "leftVolumes"> = {},
+    ): RolloutOutcome {
         const { release } = this;
         const result: RolloutOutcome = {
             transaction: this.transaction,
@@ -254,6 +263,7 @@ export class Session {
             ),
             evidence: this.evidence,
             ...(this.request.forced === true ? { forced: true } : {}),
+            ...more,
         };
         const message = outcome === "committed" ? `committed release ${release.id}` : outcome;
         try {

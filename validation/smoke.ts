@@ -10,7 +10,8 @@ import { describeExpectation, judgeAnswer, valueAt } from "./facts/probe-answer.
 export interface SmokeTarget {
     readonly host: string;
     readonly port: number;
-    readonly role: "active" | "candidate";
+    /** Services that are asked through their candidate listener; all others as clients ask them. @default none */
+    readonly candidates?: ReadonlySet<string>;
     /** Service name to revision, for steps that assert it. */
     readonly revisions: Readonly<Record<string, string>>;
 }
@@ -110,7 +111,9 @@ async function tryStep(
     target: SmokeTarget,
     timeoutMs: number,
 ): Promise<{ passed: boolean; actual: string }> {
-    const to: ProbeTarget = { ...target, service: step.service, servicePort: step.port };
+    const role = target.candidates?.has(step.service) === true ? "candidate" : "active";
+    const { host, port } = target;
+    const to: ProbeTarget = { host, port, role, service: step.service, servicePort: step.port };
     let answer: HttpAnswer;
     try {
         answer = await requestThroughEdge(to, filled(step, saved), timeoutMs);

@@ -13,7 +13,9 @@ const updateTimeoutMs = 300_000;
 
 /** The candidate's start, the gates and the bake: what a plain program does not do at all. */
 export function isStartGateOrBake(step: string): boolean {
-    return /^(candidate|prove|load on|start) |^(security gate|smoke test|healthchecks of the engine|bake)$/.test(step);
+    return /^(candidate|prove|load on|start) |^(security gate|smoke test( before the switch)?|healthchecks of the engine|bake)$/.test(
+        step,
+    );
 }
 
 export const updateCost: BenchCase = {

@@ -34,6 +34,7 @@ export function edgeStep(
     after: readonly string[],
 ): Step {
     const { engine, edge, edgeContainer, release } = context;
+    const note = (message: string) => context.timeline.record({ event: "note", service: "edge", message });
     let startedHere = false;
     return {
         name: edgeReady,
@@ -49,21 +50,20 @@ export function edgeStep(
             // While nobody serves, a port that is lent to a connection is not worth a long wait: the old edge has its own.
             await startEdge(context, previousEdges.length > 0 ? lentPortInGapMs : lentPortMs);
             await edge.serve(mergeEdges(release.edge, previous?.edge));
-            if (previousEdges.length === 0) return;
             const gap = Math.round(performance.now() - stopped);
-            context.timeline.record({
-                event: "note",
-                service: "edge",
-                message: `the edge was replaced; nobody served for ${gap} ms`,
-            });
+            if (startedHere) context.measured.edgeGapMs = gap;
+            if (previousEdges.length > 0) note(`the edge was replaced; nobody served for ${gap} ms`);
         },
         async undo() {
+            const stopped = performance.now();
             if (startedHere) await engine.stop(edgeContainer.name, stopSeconds);
             for (const other of previousEdges) await engine.start(other);
             if (previous === undefined) return;
             const serving = previousEdges[0] === undefined ? edge : new EdgeControl(engine, previousEdges[0]);
             await serving.ready();
             await serving.serve(previous.edge);
+            if (!startedHere || previousEdges.length === 0) return;
+            note(`the edge of before was put back; nobody served for ${Math.round(performance.now() - stopped)} ms`);
         },
     };
 }

@@ -1,21 +1,58 @@
-/** The smoke test as a gate: one piece of real work through all services, before the commit. */
+/** The smoke test as a gate: one piece of real work through all services, before the switch where that tells, and before the commit. */
 import { PlumblineError } from "../../release/errors.ts";
+import { baselineName } from "../../release/replicas.ts";
 import { substituteDeep } from "../../release/secrets.ts";
+import type { ServiceRelease, SmokeStep } from "../../release/types.ts";
 import { runSmoke } from "../../validation/smoke.ts";
 import type { RolloutContext } from "../context.ts";
+import type { Change } from "../situation.ts";
 import { nothingToUndo, type Step } from "../step.ts";
 
+/** Everything as it will be committed, asked where clients ask. */
 export function smokeStep(context: RolloutContext, after: readonly string[]): Step {
+    return smokeTest(context, "smoke test", new Set(), after);
+}
+
+/** The candidates as they stand, before any client meets them; the rest is asked where clients ask. */
+export function candidateSmokeStep(
+    context: RolloutContext,
+    candidates: ReadonlySet<string>,
+    after: readonly string[],
+): Step {
+    return smokeTest(context, "smoke test before the switch", candidates, after);
+}
+
+/**
+ * Whether the smoke test asks a candidate, and tells the truth about it before the switch: what surrounds it then is what
+ * surrounds it afterwards. That is so when the candidates are of one service, and no consumer follows. Otherwise one would
+ * be asked together with the old revision of another, a mixture that is not what is released (docs/decisions/0010).
+ */
+export function isTestedBeforeSwitch(
+    smoke: readonly SmokeStep[],
+    changes: readonly Change[],
+    candidates: readonly ServiceRelease[],
+): boolean {
+    const isAsked = smoke.some(({ service }) => candidates.some(({ name }) => name === service));
+    const consumersFollow = changes.some(({ change, service }) => change === "replace" && service.kind === "consumer");
+    return isAsked && !consumersFollow && new Set(candidates.map(baselineName)).size === 1;
+}
+
+function smokeTest(
+    context: RolloutContext,
+    name: string,
+    candidates: ReadonlySet<string>,
+    after: readonly string[],
+): Step {
     const { release } = context;
     return {
-        name: "smoke test",
+        name,
         after,
         done: async () => release.smoke.length === 0,
         async apply(signal) {
             const revisions = Object.fromEntries(release.services.map(({ name, revision }) => [name, revision]));
             const result = await runSmoke(
                 substituteDeep(release.smoke, context.secrets),
-                { ...context.probeAddress, role: "active", revisions },
+                { ...context.probeAddress, candidates, revisions },
                 {
                     signal,
                     onStep: (step) =>

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { RolloutOutcome } from "../../rollout/outcome.ts";
+import type { RolloutOutcome, TimelineEvent } from "../../rollout/outcome.ts";
 import type { RolloutRequest } from "../../rollout/session.ts";
-import { Toy, type ToyVersion } from "../support/toy.ts";
+import { failingSmoke, Toy, type ToyVersion } from "../support/toy.ts";
 import { askToy, deviationsFrom, untilClosed } from "../support/toy-judge.ts";
 
 type Recorded = RolloutOutcome & { readonly error: string | null };
@@ -54,6 +54,13 @@ function timeline(): string {
     return text.includes('"transaction-end"') ? "" : text;
 }
 
+/** The steps of the last rollout to which this happened, in order. */
+function stepsOf({ reports }: Toy, event: TimelineEvent["event"]): (string | undefined)[] {
+    const lines = readFileSync(path.join(reports, "timeline.jsonl"), "utf8").trimEnd().split("\n");
+    const events = lines.map((line) => JSON.parse(line) as TimelineEvent);
+    return events.filter((one) => one.event === event).map(({ step }) => step);
+}
+
 const longBake = { bakeMs: 200_000, bakeIntervalMs: 200 };
 
 describe("during the bake", () => {
@@ -84,6 +91,27 @@ describe("before the switch", () => {
         expect(why).toMatch(/web is unhealthy by its own healthcheck/);
         expect(why).toContain("Its healthcheck said: the cupboard is bare");
         expect(why).toMatch(/Its last log lines:\n.*web [0-9a-f]{8} starts/);
+    }, 120_000);
+
+    test("a candidate that fails the smoke test meets no client [R50]", async () => {
+        const why = await failureOf(next({ smoke: failingSmoke }));
+        expect(why).toMatch(/the smoke test failed at "what nobody answers".* got status 502/);
+        const steps = stepsOf(toy, "step-begin");
+        expect(steps).toContain("smoke test before the switch");
+        expect(steps).not.toContain("switch");
+    }, 120_000);
+
+    test("one that passes it is asked itself, not what serves until then", async () => {
+        const [asked] = failingSmoke.map((step) => ({
+            ...step,
+            path: "/health",
+            expect: { status: 200, json: { setting: "itself" }, revisionAt: "revision" },
+        }));
+        base = await toy.deploy({ user, settings: { web: "itself" }, smoke: asked === undefined ? [] : [asked] });
+        const steps = stepsOf(toy, "step-done");
+        expect(steps.indexOf("smoke test before the switch")).toBeGreaterThan(-1);
+        expect(steps.indexOf("switch")).toBeGreaterThan(steps.indexOf("smoke test before the switch"));
+        expect(steps.indexOf("smoke test")).toBeGreaterThan(steps.indexOf("switch"));
     }, 120_000);
 
     test("a candidate over the response time does not pass the load [R50, R33]", async () => {

@@ -31,6 +31,8 @@ export const rolloutOutcomeSchema = z.object({
     gateways: z.record(z.string(), z.string()),
     evidence: z.string(),
     forced: z.boolean().optional(),
+    edgeGapMs: z.number().nonnegative().optional(),
+    leftVolumes: z.array(z.string()).optional(),
 }) satisfies z.ZodType<RolloutOutcome>;
 
 /** `deployment.json`: the deployment report (R70). */

@@ -54,6 +54,10 @@ export function renderSummary(outcome: RolloutOutcome, files: readonly string[] 
             ["transaction", outcome.transaction],
             ["previous release", outcome.previous ?? "none"],
             ...(outcome.forced === true ? [["forced", "yes: it had been undone before"]] : []),
+            ...(outcome.edgeGapMs === undefined
+                ? []
+                : [["edge", `was replaced; nobody was served for ${outcome.edgeGapMs} ms`]]),
+            ...(outcome.leftVolumes ?? []).map((name) => ["volume without a service", `${name}: stays, with its data`]),
             ["started", outcome.startedAt],
             ["duration", seconds(outcome.durationMs)],
             ["evidence", outcome.evidence],

@@ -23,7 +23,7 @@ beforeAll(async () => {
     const serves = ({ container }: Service) => ({ ...emptySlots, a: container, active: "a" as const });
     await stage.edge.applyConfig(stage.render({ api: serves(api), late: serves(late) }));
     const port = await stage.hostPort(probeListenerPort);
-    target = { host: "127.0.0.1", port, role: "active", revisions: { api: "abc12345" } };
+    target = { host: "127.0.0.1", port, revisions: { api: "abc12345" } };
 });
 
 afterAll(() => stage.close());

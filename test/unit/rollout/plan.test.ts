@@ -2,7 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { connectEngine } from "../../../engine/docker.ts";
 import { EdgeControl } from "../../../engine/edge/edge.ts";
-import type { Dependency, Release, ServiceRelease } from "../../../release/types.ts";
+import type { Dependency, Release, ServiceRelease, SmokeStep } from "../../../release/types.ts";
 import type { RolloutContext } from "../../../rollout/context.ts";
 import { planSteps } from "../../../rollout/plan.ts";
 import { inOrder } from "../../../rollout/runner.ts";
@@ -13,19 +13,35 @@ import { declaredAll, declaredEdge, sampleRelease, sampleService, sampleServices
 // Planning only makes the steps, so no call ever goes to this address.
 const engine = connectEngine("unix:///nowhere/docker.sock");
 
+const withWeb = [...sampleServices(), sampleService("web", "request")];
 const names5 = ["postgres", "redis", "storage", "api", "worker"];
 
 interface Options {
     readonly services?: readonly ServiceRelease[];
     readonly removed?: readonly string[];
     readonly previousEdges?: readonly string[];
+    /** Services that the smoke test asks. @default there is none */
+    readonly smoke?: readonly string[];
     /** The release that ran before. @default none */
     readonly previous?: Release;
 }
 
+const smokeOf = (service: string): SmokeStep => ({
+    name: `ask ${service}`,
+    service,
+    port: 1,
+    method: "GET",
+    path: "/",
+    headers: {},
+    expect: { status: 200 },
+    save: {},
+    withinMs: 0,
+});
+
 /** Plans a change of each service by its name; what is not named is kept. */
 function plan(changes: Readonly<Record<string, "start" | "replace" | "join" | "run">>, options: Options = {}) {
-    const release = sampleRelease(options.services ?? sampleServices());
+    const smoke = (options.smoke ?? []).map((service) => smokeOf(service));
+    const release = sampleRelease(options.services ?? sampleServices(), { smoke });
     const context = {
         engine,
         edge: new EdgeControl(engine, declaredEdge.name),
@@ -205,6 +221,25 @@ describe("a release that changes something", () => {
         expect(precedes("switch", "smoke test")).toBe(true);
     });
 
+    test.each<[string, Parameters<typeof plan>[0], Options, boolean]>([
+        ["one request service", { api: "replace" }, { smoke: ["api"] }, true],
+        ["one beside a database", { api: "replace", postgres: "replace" }, { smoke: ["redis", "api"] }, true],
+        ["one beside a new consumer", { api: "replace", worker: "start" }, { smoke: ["api"] }, true],
+        ["one that it does not ask", { api: "replace" }, { smoke: ["postgres"] }, false],
+        ["no smoke test", { api: "replace" }, {}, false],
+        ["a consumer that follows", { api: "replace", worker: "replace" }, { smoke: ["api"] }, false],
+        ["a hand-over alone", { postgres: "replace" }, { smoke: ["api", "postgres"] }, false],
+        ["two request services", { api: "replace", web: "replace" }, { smoke: ["api"], services: withWeb }, false],
+    ])("the smoke test before the switch: %s", (_, changes, options, isThere) => {
+        const { names, precedes } = plan(changes, options);
+        expect(names.includes("smoke test before the switch")).toBe(isThere);
+        expect(names).toContain("smoke test");
+        if (!isThere) return;
+        for (const earlier of ["candidate api", "load on api", "edge"])
+            expect(precedes(earlier, "smoke test before the switch")).toBe(true);
+        expect(precedes("smoke test before the switch", "switch")).toBe(true);
+    });
+
     test("one stateful service: a hand-over and no switch", () => {
         const { names, precedes } = plan({ postgres: "replace" });
         expect(names).toEqual(around([], without("postgres"), ["hand over postgres"]));
@@ -233,8 +268,7 @@ describe("a release that changes something", () => {
     });
 
     test("two request services are switched in one call, after both candidates and every hand-over", () => {
-        const services = [...sampleServices(), sampleService("web", "request")];
-        const { names, precedes } = plan({ api: "replace", web: "replace", redis: "replace" }, { services });
+        const { names, precedes } = plan({ api: "replace", web: "replace", redis: "replace" }, { services: withWeb });
         expect(names.filter((name) => name === "switch")).toHaveLength(1);
         for (const name of ["candidate api", "candidate web", "load on api", "load on web", "hand over redis"])
             expect(precedes(name, "switch")).toBe(true);
