@@ -3,10 +3,11 @@
 import { movedPortNotes } from "../release/ports.ts";
 import type { MovedPort } from "../release/types.ts";
 import type { LedgerState, OpenTransaction, PinRecord, QuarantineRecord } from "../rollout/ledger.ts";
+import { everLeft } from "../rollout/left-volumes.ts";
 import { renderTable } from "../validation/report/summary.ts";
 import { conclude } from "./context.ts";
 import { describeOwner, type OwnerState, ownerState } from "./deployer.ts";
-import { judgeStatus, observe, type ServiceStatus } from "./observed.ts";
+import { judgeStatus, observe, presentVolumes, type ServiceStatus } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
 import { openToLook } from "./place.ts";
 import { recordOf, summaryOf } from "./recorded.ts";
@@ -21,9 +22,11 @@ export interface StatusResult extends CommandResult {
     readonly quarantine: readonly QuarantineRecord[];
     /** Published ports that are not those of the baseline, since somebody else had them (`plumbline:ports.auto`). */
     readonly movedPorts: readonly MovedPort[];
+    /** Data volumes of releases before this one that no service has any more. */
+    readonly leftVolumes: readonly string[];
 }
 
-type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine" | "movedPorts">;
+type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine" | "movedPorts" | "leftVolumes">;
 
 /**
  * Compares what the engine runs with the last commit, which every clone sees alike. The outcome is `as-recorded` (exit
@@ -33,7 +36,14 @@ type StatusExtra = Pick<StatusResult, "services" | "open" | "pin" | "quarantine"
  * created there, empty.
  */
 export async function status(options: CommandOptions = {}): Promise<StatusResult> {
-    const nothing: StatusExtra = { services: [], open: null, pin: null, quarantine: [], movedPorts: [] };
+    const nothing: StatusExtra = {
+        services: [],
+        open: null,
+        pin: null,
+        quarantine: [],
+        movedPorts: [],
+        leftVolumes: [],
+    };
     return conclude("status", options, nothing, async (context) => {
         const { stack, settings, engine, ledger } = await openToLook(context, { whenMissing: "create" });
         const outputs = await stack.outputs();
@@ -45,8 +55,14 @@ export async function status(options: CommandOptions = {}): Promise<StatusResult
         }
         const services = judgeStatus(recorded, await observe(engine, settings.project));
         const state = await ledger.state();
-        const last = state.lastCommit === undefined ? undefined : await ledger.release(state.lastCommit.release);
-        const extra = { services, ...ledgerStatus(state), movedPorts: last?.movedPorts ?? [] };
+        const files = await ledger.read();
+        const last = state.lastCommit === undefined ? undefined : files.release(state.lastCommit.release)?.value;
+        const extra = {
+            services,
+            ...ledgerStatus(state),
+            movedPorts: last?.movedPorts ?? [],
+            leftVolumes: await presentVolumes(engine, everLeft(files)),
+        };
         const failure = failureOf(context.stack, recorded !== null, extra);
         const good = failure === null && services.every((service) => service.deviations.length === 0);
         return {
@@ -96,6 +112,9 @@ export function renderStatus(result: StatusResult): string {
                   `Pinned: release ${result.pin.release}, by ${result.pin.by} since ${result.pin.at}; \`npm run deploy -- --unpin\` ends it`,
               ]),
         ...movedPortNotes(result.movedPorts).map((note) => `Moved: ${note}`),
+        ...result.leftVolumes.map(
+            (name) => `Without a service: volume ${name}; \`docker volume rm ${name}\` deletes it`,
+        ),
         ...result.quarantine.map(
             ({ release, transaction, at }) => `Quarantined: release ${release}, undone by ${transaction} on ${at}`,
         ),

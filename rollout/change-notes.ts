@@ -5,6 +5,7 @@ import type { Release } from "../release/types.ts";
 import type { Choice } from "./choose.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LedgerFiles } from "./ledger-files.ts";
+import { leftVolumes } from "./left-volumes.ts";
 
 /**
  * A new container of the edge, with the gap as it was measured here before (R91), and volumes that no service has any more.
@@ -24,12 +25,6 @@ export async function changeNotes(
     const next = containerResource("edge", wanted.edge.revision, renewals);
     const measured = files.commits.find(({ edgeGapMs }) => edgeGapMs !== undefined)?.edgeGapMs;
     return [...(now === next ? [] : [gapNote(measured)]), ...leftVolumes(previous, wanted).map(leftNote)];
-}
-
-/** The volumes of the previous release that the next one does not have, by the engine's names. */
-export function leftVolumes(previous: Pick<Release, "volumes">, next: Pick<Release, "volumes">): string[] {
-    const kept = new Set(next.volumes.map(({ name }) => name));
-    return previous.volumes.map(({ name }) => name).filter((name) => !kept.has(name));
 }
 
 function previousOf(ledger: LedgerFiles, id: string): Release | undefined {

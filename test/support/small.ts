@@ -19,7 +19,15 @@ export interface SmallVersion {
     readonly storeFault?: string;
     /** Another image of the store, which differs by a label only. */
     readonly storeImage?: string;
+    /** Services beside the two, each with a published port: `shelf` keeps data as the store does, `desk` asks the store. */
+    readonly more?: readonly ("shelf" | "desk")[];
+    /** A smoke test of the web that nothing can pass. */
+    readonly smokeFails?: boolean;
 }
+
+/** The services of the small baseline, with the ports at which this machine reaches them. */
+const baselinePort = { store: "redis", web: "api", shelf: "postgres", desk: "worker" } as const;
+export type SmallService = keyof typeof baselinePort;
 
 /** Settings that leave nothing out but waiting and load. */
 const quick = {
@@ -109,11 +117,32 @@ export class SmallProject {
             environment: { ...environment("web", 7003, version.web, version.webFault), TOKEN: "$" + "{TOKEN:?}" },
             depends_on: ["store"],
         });
+        const shelf = service("store", 7011, 54322, {
+            environment: environment("store", 7011),
+            volumes: ["shelf_data:/data"],
+        });
+        const desk = service("web", 7013, 8001, { environment: environment("web", 7013), depends_on: ["store"] });
+        const more = version.more ?? [];
+        const hopeless = {
+            name: "what nobody answers",
+            service: "web",
+            method: "GET",
+            path: "/nothing",
+            expect: { status: 299 },
+        };
         const baseline = {
-            "x-plumbline": { secrets: { TOKEN: { generate: 20 } } },
-            services: { store, web },
+            "x-plumbline": {
+                secrets: { TOKEN: { generate: 20 } },
+                ...(version.smokeFails === true ? { smoke: [{ ...hopeless, port: 7003 }] } : {}),
+            },
+            services: {
+                store,
+                web,
+                ...(more.includes("shelf") ? { shelf } : {}),
+                ...(more.includes("desk") ? { desk } : {}),
+            },
             networks: { network: {} },
-            volumes: { store_data: {} },
+            volumes: { store_data: {}, ...(more.includes("shelf") ? { shelf_data: {} } : {}) },
         };
         await writeFile(path.join(this.folder, "small.yml"), stringify(baseline));
     }
@@ -137,11 +166,17 @@ export class SmallProject {
         }
     }
 
+    /** Asks a service through its published port. @param body posted where there is one */
+    async ask<T>(service: SmallService, path: string, body?: string): Promise<T> {
+        const url = `http://127.0.0.1:${this.project.port(smallStack, baselinePort[service])}${path}`;
+        const method = body === undefined ? "GET" : "POST";
+        const answer = await request(url, { method, headersTimeout: 10_000, ...(body === undefined ? {} : { body }) });
+        return (await answer.body.json()) as T;
+    }
+
     /** The setting that a service reports through its published port. */
-    async setting(service: "store" | "web"): Promise<string> {
-        const port = this.project.port(smallStack, service === "store" ? "redis" : "api");
-        const { body } = await request(`http://127.0.0.1:${port}/health`, { headersTimeout: 10_000 });
-        return ((await body.json()) as { setting: string }).setting;
+    async setting(service: SmallService): Promise<string> {
+        return (await this.ask<{ setting: string }>(service, "/health")).setting;
     }
 
     /** All containers of the stack, by name. */

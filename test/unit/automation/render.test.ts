@@ -34,7 +34,7 @@ describe("the status", () => {
         addresses: ["127.0.0.1:8000", "127.0.0.1:8443"],
         deviations: [],
     };
-    const nothing = { services: [], open: null, pin: null, quarantine: [], movedPorts: [] };
+    const nothing = { services: [], open: null, pin: null, quarantine: [], movedPorts: [], leftVolumes: [] };
     const lines = (change: Partial<StatusResult>) => renderStatus({ ...result, ...nothing, ...change }).split("\n");
 
     test("shows each service with its addresses, and with every deviation where there is one", () => {
@@ -55,12 +55,14 @@ describe("the status", () => {
             pin: { release: "r1", by: "bob", at: "dawn" },
             movedPorts: [{ user: "api", target: 8000, wanted: 8000, published: 8003 }],
             quarantine: [quarantined],
+            leftVolumes: ["shop_search_data"],
         });
         expect(told.filter((line) => line !== "")).toEqual([
             "staging: nothing runs",
             expect.stringMatching(/^Open: transaction tx-3 of ann@away \(process 7, on another machine,/),
             "Pinned: release r1, by bob since dawn; `npm run deploy -- --unpin` ends it",
             expect.stringMatching(/^Moved: api is published on port 8003 in the place of 8000/),
+            "Without a service: volume shop_search_data; `docker volume rm shop_search_data` deletes it",
             "Quarantined: release r2, undone by tx-2 on noon",
         ]);
     });
