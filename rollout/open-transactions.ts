@@ -18,6 +18,8 @@ const stillOpen = `
  * Waits until the transactions that are open now have ended, at most as long as the policy says. Those that begin in the
  * meantime are not waited for, so that a database under constant writes is handed over too. What is cut off in the end was
  * never acknowledged, and its client is told so by the database. Does nothing for services that are not asked as Postgres.
+ *
+ * @param service as it runs, with its own login
  */
 export async function awaitOpenTransactions(
     context: RolloutContext,

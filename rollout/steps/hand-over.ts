@@ -7,6 +7,13 @@ import type { Step } from "../step.ts";
 import { hasListeners, isRouted } from "./routes.ts";
 import { prepareContainer } from "./start-container.ts";
 
+/** What runs, and gives the service away. */
+export interface HandedOver {
+    readonly container: string;
+    /** Its definition; the new one where the ledger has none. */
+    readonly service: ServiceRelease;
+}
+
 /**
  * Under hold new connections wait at the edge; the old container stops, the new one starts on the same volume, is proven
  * through the candidate listener, and then gets everything that waited. The undo is the same, the other way round.
@@ -14,7 +21,7 @@ import { prepareContainer } from "./start-container.ts";
 export function handOverStep(
     context: RolloutContext,
     service: ServiceRelease,
-    previous: string,
+    { container: previous, service: old }: HandedOver,
     after: readonly string[],
 ): Step {
     const { engine, edge } = context;
@@ -32,7 +39,7 @@ export function handOverStep(
         },
         async apply(signal) {
             await prepareContainer(context, service);
-            await awaitOpenTransactions(context, service, signal);
+            await awaitOpenTransactions(context, old, signal);
             const held = performance.now();
             if (routed) await edge.hold(name);
             await engine.stop(previous, grace);
@@ -45,8 +52,8 @@ export function handOverStep(
             context.timeline.record({ event: "note", service: name, message });
         },
         async undo() {
-            const [own, old] = await Promise.all([engine.inspect(container), engine.inspect(previous)]);
-            if (own?.running !== true && old?.running === true && (await isRouted(context, name, previous))) return;
+            const [own, before] = await Promise.all([engine.inspect(container), engine.inspect(previous)]);
+            if (own?.running !== true && before?.running === true && (await isRouted(context, name, previous))) return;
             if (routed) await edge.hold(name);
             await engine.stop(container, grace);
             await engine.start(previous);

@@ -94,6 +94,10 @@ test("the same under plain `pulumi up`, directly after it: undone and quarantine
     expect(plain.output).toContain("the smoke test failed");
     expect(plain.output).toContain(`Release ${first} runs as before, proven.`);
     await expectAllOld();
+    // What this one had declared is stopped, and still in Pulumi's state, which an operation that fails keeps as it is.
+    const left = await small.command<PreviewResult>(["preview"]);
+    expect(left.plan.length).toBeGreaterThan(0);
+    expect(left.plan.filter(({ op }) => op !== "delete")).toEqual([]);
     const { quarantined } = await small.command<ReleasesResult>(["releases"]);
     expect(quarantined).toHaveLength(2);
     const [{ transaction = "", release = "" } = {}] = quarantined;
@@ -101,6 +105,8 @@ test("the same under plain `pulumi up`, directly after it: undone and quarantine
     const refused = await small.command<DeployResult>(["deploy"]);
     expect([refused.exitCode, refused.outcome]).toEqual([30, "refused"]);
     expect(refused.failure?.message).toContain(`release ${release} was undone by transaction ${transaction}`);
+    expect((await small.command(["recover"])).exitCode).toBe(0);
+    expect((await small.command<PreviewResult>(["preview", "--refresh"])).plan).toEqual([]);
     await expectAllOld();
 }, 180_000);
 

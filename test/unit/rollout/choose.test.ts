@@ -94,6 +94,7 @@ describe("the release of a plan", () => {
                 notes: [],
                 abandoned: undefined,
                 renewals: {},
+                lastCommit: commitOf(good, 2),
             });
         }
     });
