@@ -148,6 +148,30 @@ describe("a failure at the last gate", () => {
     }, 300_000);
 });
 
+describe("a consumer that fails its gate has done no job, though jobs are waiting, and the old one does them all", () => {
+    test.each<[string, ToyVersion]>([
+        ["answers of its own that are wrong", { faults: { consumer: "wrong:0" }, startDeadlineMs: 3_000 }],
+        // It answers as it should: nothing but the hold on its name keeps it from the jobs.
+        ["the engine's healthcheck", { healthcheck: { consumer: "exit 1" } }],
+    ])(
+        "%s [R50, R91]",
+        async (_, version) => {
+            const writer = new Writer(toy);
+            const { outcome, error, request } = await failing({ ...changed({}, ["consumer"]), ...version });
+            await writer.end();
+            expect([outcome, error]).toEqual(["rolled-back", expect.stringContaining("consumer")]);
+            expect(writer.jobs).toBeGreaterThan(5);
+            expect(await dataDeviations(toy, writer)).toEqual([]);
+            const { did } = (await askToy(`${toy.address("consumer")}/state`)).json as { did: string[] };
+            const instanceOf = ({ containers }: RolloutRequest) => containers.consumer?.id.slice(0, 12) ?? "";
+            const doneBy = (by: RolloutRequest) => did.filter((line) => line.endsWith(` ${instanceOf(by)}`)).length;
+            expect([doneBy(request), doneBy(base) > 0]).toEqual([0, true]);
+            expect(await deviationsFrom(toy, base)).toEqual([]);
+        },
+        120_000,
+    );
+});
+
 describe("F2 a rollback that would be none ends as failed, never as rolled back [R95]", () => {
     test("the previous container was removed behind our back", async () => {
         const { outcome, error } = await failingWhile(async () => {

@@ -175,6 +175,19 @@ describe("the queue", () => {
         expect(await stack.rows("select distinct attempts from app.jobs")).toEqual([{ attempts: 1 }]);
     });
 
+    test("one to whom its name does not lead is healthy and takes no job; the one that serves takes them all [R91]", async () => {
+        // The api answers here as another worker would that serves.
+        const waiting = await startWorker({ SELF_URL: "http://api:8000/health" });
+        const documents = await Promise.all(
+            Array.from({ length: 5 }, (_, number) => stack.post(`Document ${number}.`)),
+        );
+        const serving = await startWorker({ SELF_URL: "http://127.0.0.1:8001/health" });
+        for (const document of documents)
+            expect((await stack.reaches(document, "processed", "failed")).chunk_count).toBe(1);
+        expect([await ended(waiting, "processed"), await ended(serving, "processed")]).toEqual([0, 5]);
+        expect(await stack.rows("select distinct attempts from app.jobs")).toEqual([{ attempts: 1 }]);
+    });
+
     test("a worker killed with kill -9 in the middle of a job: none lost, none done twice", async () => {
         const undisturbed = await stack.post(longPdf, "application/pdf");
         const first = await startWorker();
