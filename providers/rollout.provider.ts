@@ -6,6 +6,10 @@ import { forceVariable } from "../rollout/choose.ts";
 import { deviations, expectedStates } from "../rollout/expected-states.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
+import { endWithPulumi } from "./outlived.ts";
+
+// This file is loaded in the host of the dynamic resources alone.
+endWithPulumi();
 
 /** Milliseconds after which a rollout mostly waits. */
 const loadNextAfterMs = 1_000;

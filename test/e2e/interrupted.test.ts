@@ -10,9 +10,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import Docker from "dockerode";
 import type { RecoverResult } from "../../automation/recover.ts";
 import type { ReleasesResult } from "../../automation/releases.ts";
+import type { StatusResult } from "../../automation/status.ts";
 import { EngineDoor } from "../support/engine-door.ts";
 import { filesBelow } from "../support/project.ts";
-import { SmallProject, type SmallVersion, smallStack, type Told } from "../support/small.ts";
+import { type Part, SmallProject, type SmallVersion, smallStack, type Told } from "../support/small.ts";
 
 let door: EngineDoor;
 let small: SmallProject;
@@ -170,6 +171,40 @@ describe("everything that works on an update is killed in the middle of a hand-o
         }
         await expectStanding(standing);
     }, 240_000);
+});
+
+describe("one process of an update is killed alone in the middle of a hand-over, and the others go on [R90] [R94]", () => {
+    test.each<[Part, number | null, "old" | "new"]>([
+        ["command", null, "old"],
+        ["pulumi", 10, "old"],
+        ["provider", 10, "old"],
+        ["guard", 0, "new"],
+    ])(
+        "the %s",
+        async (part, exitCode, ends) => {
+            const before = standing;
+            const wanted = next();
+            await small.write(wanted);
+            const held = door.hold(storeStarts);
+            const deploying = small.project.command(["deploy"]);
+            await held.reached;
+            small.kill(part);
+            await goneAsker();
+            held.release();
+            const { code, output } = await deploying;
+            expect([code, output]).toEqual([exitCode, expect.any(String)]);
+            small.kill("helpers");
+            await small.untilQuiet();
+            const served = ends === "old" ? before : wanted;
+            expect([await small.setting("web"), await small.setting("store")]).toEqual([served.web, served.store]);
+            const told = await small.command<StatusResult>(["status"]);
+            expect([end(told), told.open]).toEqual([ended(0, "as-recorded"), null]);
+            const again = await small.command(["deploy"]);
+            expect(end(again)).toEqual(ended(0, ends === "old" ? "committed" : "unchanged"));
+            await expectStanding(wanted);
+        },
+        180_000,
+    );
 });
 
 test("killed while a container is created: `recover` removes that one, and no other clone's [R94]", async () => {

@@ -136,24 +136,23 @@ describe("a first deployment that cannot succeed", () => {
         }
     }, 660_000);
 
-    test("as a service that dies at boot ends in 10, with its last words in the error, and nothing of it runs [R50]", async () => {
+    test("as a service that dies at boot ends in 10, with its last words in the error, and leaves nothing but volumes [R50] [R95]", async () => {
         await project.edit(
             "docker-compose.yml",
             '    user: "10004:10004"\n',
             '    user: "10004:10004"\n    command: ["sh", "-c", "echo the tank is empty >&2; exit 3"]\n',
         );
-        const ran = await project.command(["deploy"], { timeoutMs: 600_000 });
-        expect([ran.code, ran.output]).toEqual([10, expect.stringContaining("rolled back")]);
-        expect(ran.output).toContain("the tank is empty");
+        const ran = await project.command(["deploy", "--json"], { timeoutMs: 600_000 });
+        expect([ran.code, ran.output]).toEqual([10, expect.stringContaining("the tank is empty")]);
+        expect(JSON.parse(ran.stdout)).toMatchObject({ outcome: "rolled-back", reason: "no-previous", exitCode: 10 });
         expect(ran.output).toMatch(/\[startup, api\]/);
-        expect(ran.stdout.trimEnd().split("\n").at(-1)).toMatch(
-            /^local: rolled back.* · evidence: infrastructure\/reports\//,
+        expect(ran.stderr.trimEnd().split("\n").at(-1)).toMatch(
+            /^local: rolled back.*nothing runs.* · evidence: infrastructure\/reports\//,
         );
-        for (const ids of Object.values(await project.containers("local"))) {
-            for (const id of ids) {
-                expect(await project.docker(["inspect", "--format", "{{.State.Running}}", id])).toBe("false");
-            }
-        }
+        const { containers, networks, volumes } = await project.remains("local");
+        expect([containers, networks]).toEqual([[], []]);
+        const kept = ["edge_config", "ledger", "postgres_data", "redis_data", "storage_data"];
+        expect(volumes).toEqual(kept.map((name) => `${project.place("local").project}_${name}`));
     }, 660_000);
 
     test("and leaves its evidence: logs, inspection and a rollback report", async () => {

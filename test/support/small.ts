@@ -37,6 +37,17 @@ const quick = {
     "plumbline:rollout": { bakeSeconds: 0.5, bakeIntervalSeconds: 0.1, gateLoadSeconds: 0 },
 };
 
+/** The processes of an update that can be killed alone, by what their command lines have. */
+const partOf = {
+    command: /automation\/main\.ts/,
+    pulumi: /^pulumi up /,
+    provider: /\/dynamic-provider /,
+    guard: /rollout\/guard\.ts/,
+    /** Pulumi's own helpers, which may outlive it. */
+    helpers: /\/plugins\/resource-|pulumi-language-nodejs/,
+} as const;
+export type Part = keyof typeof partOf;
+
 /** The JSON of a command. */
 export type Told<T = unknown> = CommandResult & T & { readonly ran: Ran };
 
@@ -187,9 +198,10 @@ export class SmallProject {
     }
 
     /** `kill -9` of processes that work in the project's folder: commands, Pulumi, its plugins, the providers, the guard. */
-    kill(which: "all" | "all but the guard"): void {
+    kill(which: "all" | "all but the guard" | Part): void {
         for (const { pid, command } of this.processes()) {
-            if (which === "all but the guard" && command.includes("rollout/guard.ts")) continue;
+            if (which === "all but the guard" && partOf.guard.test(command)) continue;
+            if (which in partOf && !partOf[which as Part].test(command)) continue;
             try {
                 process.kill(pid, "SIGKILL");
             } catch (error) {
