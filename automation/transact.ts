@@ -11,6 +11,7 @@ import { describeError } from "../release/errors.ts";
 import { callerVariable } from "../rollout/caller.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
+import { defaultRetention } from "../validation/report/prune.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
 import type { Validated } from "../validation/report/summary.ts";
 import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
@@ -80,7 +81,7 @@ export async function transact(
         const isPutBack =
             record === undefined ? await place.ledger.wasPutBack(transaction) : record.outcome !== "rollback-failed";
         if (ended?.outcome === "rollback-failed" || !isPutBack) {
-            return failedEnding(context, attempt, record, ended?.error ?? null);
+            return await failedEnding(context, attempt, record, ended?.error ?? null);
         }
         return await backward(context, place, attempt, record, last);
     } catch (error) {
@@ -191,8 +192,8 @@ async function backward(
     last: string | undefined,
 ): Promise<Ending<TransactExtra>> {
     const summary = rolloutOutcomeSchema.safeParse(record).data ?? null;
-    if (summary !== null) await writeReport(context, summary);
     const failure = recordedFailure(record?.error) ?? failureOf(context, attempt);
+    if (summary !== null) await writeReport(context, summary, failure);
     const evidence = record?.evidence ?? timelinePath(context.stack);
     const ending = { release: last ?? null, evidence, extra: { ...nothingDone, summary } };
     const agreement = await agree(context, place);
@@ -208,22 +209,24 @@ async function backward(
 }
 
 /** The report of what has happened; one that cannot be written changes nothing of it. */
-async function writeReport(context: CommandContext, summary: RolloutOutcome): Promise<void> {
+async function writeReport(context: CommandContext, summary: RolloutOutcome, failure?: Failure): Promise<void> {
+    const cause = failure === undefined ? {} : { cause: failure };
     try {
-        await writeDeploymentReport(context.projectDir, summary);
+        await writeDeploymentReport(context.projectDir, summary, defaultRetention, Date.now, cause);
     } catch (error) {
         context.note(`The report of ${summary.transaction} could not be written: ${describeError(error)}`);
     }
 }
 
-function failedEnding(
+async function failedEnding(
     context: CommandContext,
     attempt: Attempt,
     record: OutcomeRecord | undefined,
     error: string | null,
-): Ending<TransactExtra> {
+): Promise<Ending<TransactExtra>> {
     const failure = recordedFailure(record?.error ?? error) ?? failureOf(context, attempt);
     const summary = rolloutOutcomeSchema.safeParse(record).data ?? null;
+    if (summary !== null) await writeReport(context, summary, failure);
     return {
         outcome: "rollback-failed",
         release: record?.release ?? null,

@@ -151,11 +151,11 @@ describe("a first deployment that cannot succeed", () => {
         );
         const { containers, networks, volumes } = await project.remains("local");
         expect([containers, networks]).toEqual([[], []]);
-        const kept = ["edge_config", "ledger", "postgres_data", "redis_data", "storage_data"];
+        const kept = ["ledger", "postgres_data", "redis_data", "storage_data"];
         expect(volumes).toEqual(kept.map((name) => `${project.place("local").project}_${name}`));
     }, 660_000);
 
-    test("and leaves its evidence: logs, inspection and a rollback report", async () => {
+    test("and leaves its evidence: logs, inspection and a rollback report that names the first cause [R52]", async () => {
         const record = JSON.parse(await project.read("infrastructure/reports/local/outcome.json"));
         expect(record.outcome).toBe("rolled-back");
         const files = (await filesBelow(path.join(project.folder, record.evidence))).map((file) => path.basename(file));
@@ -165,6 +165,9 @@ describe("a first deployment that cannot succeed", () => {
         expect(await project.read(path.join(record.evidence, "api.last.log"))).toContain("the tank is empty");
         const inspection = JSON.parse(await project.read(path.join(record.evidence, "api.inspect.json")));
         expect(inspection.State.ExitCode).toBe(3);
+        const { cause } = JSON.parse(await project.read(path.join(record.evidence, "rollback.json")));
+        expect(cause).toMatchObject({ category: "startup", service: "api" });
+        expect(cause.message).toMatch(/api stopped by itself[\s\S]*the tank is empty/);
     });
 
     test("and once mended it comes up", async () => {

@@ -125,6 +125,16 @@ test("a good one directly after two broken ones is committed, and lists the volu
     expect([plan.plan, plan.notes]).toEqual([[], []]);
 }, 180_000);
 
+test("a change of the edge's own settings alone goes out as a release, and touches no container [R80]", async () => {
+    const old = await running();
+    await small.project.configure(smallStack, { "plumbline:edge": { holdSeconds: 41 } });
+    const deployed = await small.command<DeployResult>(["deploy"]);
+    expect([deployed.exitCode, deployed.outcome, deployed.ran.output]).toEqual([0, "committed", expect.any(String)]);
+    expect(await running()).toEqual(old);
+    const config = ["exec", old.edge?.split(" ")[1] ?? "", "cat", "/etc/plumbline-edge/haproxy.cfg"];
+    expect(await small.project.docker(config)).toMatch(/timeout queue +41000(ms)?/);
+}, 120_000);
+
 test("a service that comes back finds its data", async () => {
     await small.write({ web: "second", more: ["shelf", "desk"] });
     const deployed = await small.command<DeployResult>(["deploy"]);

@@ -44,7 +44,8 @@ export class KillBed {
         const boundary = "boundary" in kill.moment ? kill.moment.boundary : undefined;
         return this.#case(describeCase(kill), kill.way, boundary, async (run, old, next) => {
             const reached = await this.#killAt(run, kill);
-            return { reached, settled: await this.#settle(run, kill, old, next) };
+            const settled = await withinMs(60_000, "after the kill", () => this.#settle(run, kill, old, next));
+            return { reached, settled };
         });
     }
 

@@ -40,6 +40,15 @@ export const deploymentReportSchema = z.object({
     schema: z.literal("plumbline/deployment/1"),
     writtenAt: z.string(),
     outcome: rolloutOutcomeSchema,
+    /** Of what was undone: what failed first, with what became of the stack in its message. */
+    cause: z
+        .object({
+            category: z.string(),
+            service: z.string().nullable(),
+            message: z.string(),
+            remedy: z.string().nullable(),
+        })
+        .optional(),
 });
 
 export type DeploymentReport = z.infer<typeof deploymentReportSchema>;

@@ -15,6 +15,14 @@ export interface WrittenReport {
     readonly pruned: readonly string[];
 }
 
+/** What a report says beside the outcome. */
+export interface ReportDetails {
+    /** What the validation has found, for the text. */
+    readonly validated?: Validated;
+    /** What failed first, where it was undone. */
+    readonly cause?: DeploymentReport["cause"];
+}
+
 /** Folder of a stack's reports, relative to the project folder. */
 export function reportFolder(stack: string): string {
     return path.posix.join("infrastructure", "reports", stack);
@@ -24,7 +32,6 @@ export function reportFolder(stack: string): string {
  * Writes `deployment.json` and `deployment.txt` of a transaction (`rollback.*` of one that was undone) below `infrastructure/reports/<stack>/<transaction>/`,
  * readable by their owner only (R65), then removes what is older than `retention` allows (R70).
  * @param projectDir folder with `Pulumi.yaml`
- * @param validated what the validation has found, for the text
  * @throws ZodError when the outcome is not complete; the file system's errors as they are
  */
 export async function writeDeploymentReport(
@@ -32,7 +39,7 @@ export async function writeDeploymentReport(
     outcome: RolloutOutcome,
     retention: ReportRetention = defaultRetention,
     now: () => number = Date.now,
-    validated?: Validated,
+    { validated, cause }: ReportDetails = {},
 ): Promise<WrittenReport> {
     const stackFolder = reportFolder(outcome.stack);
     const folder = path.posix.join(stackFolder, outcome.transaction);
@@ -40,15 +47,26 @@ export async function writeDeploymentReport(
         schema: "plumbline/deployment/1",
         writtenAt: new Date(now()).toISOString(),
         outcome,
+        ...(cause === undefined ? {} : { cause }),
     });
     const undone = outcome.outcome === "rolled-back" || outcome.outcome === "rollback-failed";
     const json = path.posix.join(folder, undone ? "rollback.json" : "deployment.json");
     const text = path.posix.join(folder, undone ? "rollback.txt" : "deployment.txt");
     await makePrivateFolder(path.join(projectDir, folder));
     await writePrivateFile(path.join(projectDir, json), `${JSON.stringify(report, null, 4)}\n`);
-    await writePrivateFile(path.join(projectDir, text), renderSummary(outcome, [json, text], validated));
+    await writePrivateFile(
+        path.join(projectDir, text),
+        `${renderSummary(outcome, [json, text], validated)}${causeText(cause)}`,
+    );
     const pruned = await pruneReports(path.join(projectDir, stackFolder), retention, now());
     return { json, text, pruned: pruned.map((file) => path.posix.join(stackFolder, file)) };
+}
+
+function causeText(cause: DeploymentReport["cause"]): string {
+    if (cause === undefined) return "";
+    const { category, service, message, remedy } = cause;
+    const about = [category, service].filter((part) => part !== null).join(", ");
+    return `\nThe first cause: ${message} [${about}]\n${remedy === null ? "" : `  Next: ${remedy}\n`}`;
 }
 
 /** Creates a folder and its parents, open to their owner only. */

@@ -134,9 +134,18 @@ describe("the deployment report", () => {
         expect((await stat(path.dirname(json))).mode & 0o777).toBe(0o700);
     });
 
-    test("of an undone rollout is a rollback summary", async () => {
-        const written = await writeDeploymentReport(project, { ...outcome, outcome: "rolled-back" });
+    test("of an undone rollout is a rollback summary that names the first cause [R52]", async () => {
+        const cause = { category: "startup", service: "api", message: "api stopped by itself", remedy: "look" };
+        const undone = { ...outcome, outcome: "rolled-back" } as const;
+        const written = await writeDeploymentReport(project, undone, defaultRetention, Date.now, { cause });
         expect(written.json).toMatch(/tx-1\/rollback\.json$/);
+        const { cause: told } = deploymentReportSchema.parse(
+            JSON.parse(await readFile(path.join(project, written.json), "utf8")),
+        );
+        expect(told).toEqual(cause);
+        expect(await readFile(path.join(project, written.text), "utf8")).toMatch(
+            /\nThe first cause: api stopped by itself \[startup, api\]\n {2}Next: look\n$/,
+        );
     });
 
     test("that is not complete is refused", async () => {

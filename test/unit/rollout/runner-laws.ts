@@ -1,7 +1,7 @@
 /** The laws of the runner, as one pure check of what happened: it lists every law that a run has broken. */
 import { inOrder, type RunOptions, runSteps, StepsFailed, undoSteps } from "../../../rollout/runner.ts";
 import type { Step } from "../../../rollout/step.ts";
-import { pass, type Scenario, StepWorld } from "./step-world.ts";
+import { type Actor, pass, type Scenario, StepWorld } from "./step-world.ts";
 
 /** The runner under judgement: ours, or one with a fault that the laws must see. */
 export interface Runner {
@@ -57,7 +57,7 @@ export async function brokenLaws(scenario: Scenario, runner: Runner = ours): Pro
         const names = scenario.steps.map(({ name }) => name);
         law(
             names.every((name) => world.standing.get(name) === true),
-            "a run that ends well has applied every step",
+            "a run that ends well is all new",
         );
         law(world.those("undo").length === 0, "a run that ends well has undone nothing");
         return broken;
@@ -82,7 +82,7 @@ export async function brokenLaws(scenario: Scenario, runner: Runner = ours): Pro
     const left = [...world.standing].filter(([, stands]) => stands).map(([name]) => name);
     law(
         left.every((name) => stuck.includes(name)),
-        "what is not named as left does not stand",
+        "what fails is all old afterwards, but for what is named as left",
     );
     const causes: unknown[] = [...world.thrown.map(({ error }) => error), ...taken, interrupted];
     law(causes.includes(failure.cause), "a step that was told to stop is never the cause");
@@ -96,6 +96,45 @@ export async function brokenLaws(scenario: Scenario, runner: Runner = ours): Pro
     const again = inOrder(steps).filter(({ name }) => free.includes(name));
     await runner.undo(again, { timeline: options.timeline, mayAct: async () => {} });
     law(JSON.stringify([...world.standing]) === before, "undoing twice changes nothing");
+    return broken;
+}
+
+/**
+ * The same where the runner is killed after so many turns, and another process takes everything back: that one knows the
+ * steps, and not how far the first had come. Lists the laws that were broken.
+ */
+export async function brokenByKill(scenario: Scenario, killAfter: number, runner: Runner = ours): Promise<string[]> {
+    const world = new StepWorld();
+    const victim: Actor = { isDead: false };
+    const options: RunOptions = { timeline: { record: () => undefined }, mayAct: async () => {} };
+    const end = runner.run(world.steps(scenario.steps, victim), options).then(
+        () => "all new",
+        () => "undone",
+    );
+    const killed = pass(killAfter).then(() => {
+        victim.isDead = true;
+        return "killed";
+    });
+    const ended = await Promise.race([end, killed]);
+    await killed;
+    const standing = () => [...world.standing].filter(([, stands]) => stands).map(([name]) => name);
+    if (ended === "all new") {
+        const isWhole = scenario.steps.every(({ name }) => world.standing.get(name) === true);
+        return isWhole ? [] : ["a run that ended well before the kill is all new"];
+    }
+    const broken: string[] = [];
+    const stuck = scenario.steps.filter(({ failsInUndo }) => failsInUndo).map(({ name }) => name);
+    const heir = inOrder(world.steps(scenario.steps));
+    const failures = await runner.undo(heir, options);
+    if (!standing().every((name) => stuck.includes(name)))
+        broken.push("what a killed runner left is all old afterwards");
+    if (!same(failures.map(({ step }) => step).sort(), [...stuck].sort()))
+        broken.push("what could not be undone is named");
+    const before = JSON.stringify([...world.standing]);
+    await pass(20);
+    if (JSON.stringify([...world.standing]) !== before) broken.push("a killed runner does nothing more");
+    await runner.undo(heir, options);
+    if (JSON.stringify([...world.standing]) !== before) broken.push("undoing twice changes nothing");
     return broken;
 }
 

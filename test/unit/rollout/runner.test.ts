@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { TimelineEvent } from "../../../rollout/outcome.ts";
 import { inOrder, type RunOptions, runSteps, StepsFailed, undoSteps } from "../../../rollout/runner.ts";
 import type { Step } from "../../../rollout/step.ts";
-import { brokenLaws, ours, type Runner } from "./runner-laws.ts";
+import { brokenByKill, brokenLaws, ours, type Runner } from "./runner-laws.ts";
 import { pass, plainStep, randomFrom, type Scenario, scenarioOf } from "./step-world.ts";
 
 const seeds = Array.from({ length: 600 }, (_, index) => index + 1);
@@ -53,6 +53,20 @@ describe("the laws of the runner", () => {
             const steps = scenario.steps.map(({ name, after }) => plainStep(name, after));
             await expect(runSteps(steps, options)).resolves.toBeUndefined();
         }
+    });
+
+    test("hold when the runner is killed at any turn, and another process takes everything back [R94]", async () => {
+        const killed = async (runner: Runner) => {
+            const found: string[] = [];
+            for (const seed of seeds) {
+                const broken = await brokenByKill(scenarioOf(seed), 1 + (seed % 17), runner);
+                if (broken.length > 0) found.push(`seed ${seed}: ${broken.join("; ")}`);
+            }
+            return found;
+        };
+        expect(await killed(ours)).toEqual([]);
+        const forgets: Runner = { ...ours, undo: (steps, options) => undoSteps(steps.slice(1), options) };
+        expect((await killed(forgets)).length).toBeGreaterThan(50);
     });
 
     test("every kind of trouble occurs in the seeded scenarios", () => {

@@ -75,6 +75,11 @@ export function scenarioOf(seed: number, calm = false): Scenario {
     };
 }
 
+/** A process that may be killed. */
+export interface Actor {
+    isDead: boolean;
+}
+
 /** What the steps of one run did, and the state that they left. */
 export class StepWorld {
     readonly log: Entry[] = [];
@@ -83,8 +88,9 @@ export class StepWorld {
     /** Errors by the step that threw them, in the order of their throwing. */
     readonly thrown: { readonly step: string; readonly error: Error }[] = [];
 
-    steps(behaviours: readonly Behaviour[]): Step[] {
-        return behaviours.map((behaviour) => this.#step(behaviour));
+    /** @param actor whose process carries the steps out: once it is dead, nothing more of it happens, and nothing is answered */
+    steps(behaviours: readonly Behaviour[], actor: Actor = { isDead: false }): Step[] {
+        return behaviours.map((behaviour) => this.#step(behaviour, actor));
     }
 
     note(step: string, what: Happening): void {
@@ -103,14 +109,19 @@ export class StepWorld {
         throw error;
     }
 
-    #step(behaviour: Behaviour): Step {
+    #step(behaviour: Behaviour, actor: Actor): Step {
         const { name, after, turns, failsIn } = behaviour;
+        const live = async (howLong: number) => {
+            await pass(howLong);
+            if (actor.isDead) await new Promise(() => undefined);
+        };
         return {
             name,
             after,
             done: async () => {
+                await live(0);
                 this.note(name, "begin");
-                await pass(turns);
+                await live(turns);
                 if (failsIn === "done") this.#fail(name, "failed");
                 if (behaviour.alreadyDone) {
                     this.standing.set(name, true);
@@ -119,9 +130,10 @@ export class StepWorld {
                 return behaviour.alreadyDone;
             },
             apply: async (signal) => {
+                await live(0);
                 this.standing.set(name, true);
                 for (let turn = 0; turn <= turns; turn += 1) {
-                    await pass(1);
+                    await live(1);
                     if (!behaviour.heedsSignal || !signal.aborted) continue;
                     this.note(name, "told-to-stop");
                     throw new Error(`${name}: was told to stop`);
@@ -130,8 +142,9 @@ export class StepWorld {
                 this.note(name, "applied");
             },
             undo: async () => {
+                await live(0);
                 this.note(name, "undo");
-                await pass(turns);
+                await live(turns);
                 if (behaviour.failsInUndo) this.#fail(name, "undo-failed");
                 this.standing.set(name, false);
             },
