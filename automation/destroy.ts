@@ -8,7 +8,6 @@ import { removeFileLeftovers } from "../rollout/service-files.ts";
 import { type CommandContext, conclude, type Ending } from "./context.ts";
 import { ownerState } from "./deployer.ts";
 import { foreignStateOf } from "./foreign.ts";
-import { presentVolumes } from "./observed.ts";
 import { eventSink, withLock, withTimeline } from "./operation.ts";
 import type { CommandOptions } from "./options.ts";
 import { openToLook } from "./place.ts";
@@ -112,6 +111,12 @@ export function declaredVolumes(state: Deployment): string[] {
         .filter((resource) => resource.type === "docker:index/volume:Volume")
         .map((resource) => resource.outputs?.name)
         .filter((name) => typeof name === "string");
+}
+
+async function presentVolumes(engine: Engine, names: readonly string[]): Promise<string[]> {
+    const unique = [...new Set(names)].sort();
+    const found = await Promise.all(unique.map((name) => engine.volume(name)));
+    return found.filter((volume) => volume !== undefined).map((volume) => volume.name);
 }
 
 /** The ledger's containers hold its volume, so they go first. */

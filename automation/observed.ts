@@ -139,10 +139,3 @@ function judgeUnrecorded(name: string, observed: readonly ObservedContainer[], i
         },
     ];
 }
-
-/** Those of the volumes that are on the engine, sorted, each once. */
-export async function presentVolumes(engine: Engine, names: readonly string[]): Promise<string[]> {
-    const unique = [...new Set(names)].sort();
-    const found = await Promise.all(unique.map((name) => engine.volume(name)));
-    return found.filter((volume) => volume !== undefined).map((volume) => volume.name);
-}

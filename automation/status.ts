@@ -3,11 +3,11 @@
 import { movedPortNotes } from "../release/ports.ts";
 import type { MovedPort } from "../release/types.ts";
 import type { LedgerState, OpenTransaction, PinRecord, QuarantineRecord } from "../rollout/ledger.ts";
-import { everLeft } from "../rollout/left-volumes.ts";
+import { withoutService } from "../rollout/left-volumes.ts";
 import { renderTable } from "../validation/report/summary.ts";
 import { conclude } from "./context.ts";
 import { describeOwner, type OwnerState, ownerState } from "./deployer.ts";
-import { judgeStatus, observe, presentVolumes, type ServiceStatus } from "./observed.ts";
+import { judgeStatus, observe, type ServiceStatus } from "./observed.ts";
 import type { CommandOptions } from "./options.ts";
 import { openToLook } from "./place.ts";
 import { recordOf, summaryOf } from "./recorded.ts";
@@ -55,13 +55,13 @@ export async function status(options: CommandOptions = {}): Promise<StatusResult
         }
         const services = judgeStatus(recorded, await observe(engine, settings.project));
         const state = await ledger.state();
-        const files = await ledger.read();
-        const last = state.lastCommit === undefined ? undefined : files.release(state.lastCommit.release)?.value;
+        const last = state.lastCommit === undefined ? undefined : await ledger.release(state.lastCommit.release);
+        const owned = { "plumbline.project": settings.project };
         const extra = {
             services,
             ...ledgerStatus(state),
             movedPorts: last?.movedPorts ?? [],
-            leftVolumes: await presentVolumes(engine, everLeft(files)),
+            leftVolumes: last === undefined ? [] : withoutService(await engine.volumes(owned), last),
         };
         const failure = failureOf(context.stack, recorded !== null, extra);
         const good = failure === null && services.every((service) => service.deviations.length === 0);

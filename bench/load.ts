@@ -73,7 +73,7 @@ export class Load {
     private constructor(options: LoadOptions) {
         const { hostname } = new URL(options.origin);
         if (hostname !== "127.0.0.1") throw new Error(`a load goes to this machine only, not to ${hostname}`);
-        this.#options = { writeEvery: 25, timeoutMs: 5_000, warmUpSeconds: 3, ...options };
+        this.#options = { writeEvery: 25, timeoutMs: 10_000, warmUpSeconds: 3, ...options };
         this.#done = this.#run();
         this.#done.catch(() => undefined); // Awaited by `stop`.
     }

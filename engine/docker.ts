@@ -28,7 +28,7 @@ import {
     type RegistryAnswer,
     type VolumeFacts,
 } from "./docker-facts.ts";
-import { endLeftShims, heldByFolder, heldByShim, isHeldByShim } from "./left-shim.ts";
+import { endLeftShims, heldByFolder, heldByShim, isHeldByShim, leftFolder, removeLeftFolder } from "./left-shim.ts";
 import { drain, LogLines } from "./log-lines.ts";
 import { enginePolicy, type RetryPolicy, sleep, withRetry } from "./retry.ts";
 
@@ -186,10 +186,18 @@ export class Engine {
             throw heldByShim(id, refusal, failure);
         }
         helper.note(`ended what a crash of the engine had left of an earlier start of container ${name}`);
-        try {
-            await withRetry(start, { policy: tidying, isTransient: isHeldByShim });
-        } catch (error) {
-            throw isHeldByShim(error) ? heldByFolder(error) : error;
+        // containerd tidies up by itself, or is helped, once for each of the two folders that it has of a start.
+        for (let removed = 0; ; removed += 1) {
+            try {
+                return await withRetry(start, { policy: tidying, isTransient: isHeldByShim });
+            } catch (error) {
+                if (!isHeldByShim(error)) throw error;
+                const folder = leftFolder(error, id);
+                if (folder === undefined || removed === 2) throw heldByFolder(error);
+                await removeLeftFolder(this.patient, folder, helper.image).catch(() =>
+                    Promise.reject(heldByFolder(error)),
+                );
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 /** What an engine that crashed while it started a container leaves of that start, and how it is cleared. */
+import path from "node:path";
 import type Docker from "dockerode";
 import { PlumblineError } from "../release/errors.ts";
 import { statusOf, wordsOf } from "./docker-errors.ts";
@@ -49,9 +50,30 @@ export function heldByShim(id: string, refusal: unknown, failure?: unknown): Plu
     );
 }
 
+/** The folder of a start that the engine refuses to begin anew: named by the container, below those of all tasks. */
+export function leftFolder(refusal: unknown, id: string): string | undefined {
+    const [, folder = ""] = /failed to start shim: mkdir (\/\S+): file exists/.exec(wordsOf(refusal)) ?? [];
+    const isIts = path.posix.basename(folder) === id && folder.includes("/io.containerd.runtime.v2.task/");
+    return isIts && path.posix.normalize(folder) === folder ? folder : undefined;
+}
+
 /**
- * The same where the engine crashed within the first milliseconds of the start: with its shim gone, containerd cannot take
- * away the folder that it had begun until it is started anew.
+ * Removes a folder that `leftFolder` has named, once the shims of its container are ended: where the engine crashed within
+ * the first milliseconds of a start, containerd would take it away only when it is started anew itself. What is mounted in
+ * it is left alone.
+ */
+export async function removeLeftFolder(docker: Docker, folder: string, image: string): Promise<void> {
+    const { dir, base } = path.posix.parse(folder);
+    await runHelper(docker, {
+        Image: image,
+        Entrypoint: ["rm", "-rf", "--one-file-system", "--", path.posix.join("/left", base)],
+        Cmd: [],
+        HostConfig: { UsernsMode: "host", Binds: [`${dir}:/left`] },
+    });
+}
+
+/**
+ * The same error where that could not be done either.
  */
 export function heldByFolder(refusal: unknown): PlumblineError {
     return new PlumblineError(
@@ -77,21 +99,32 @@ export function heldByFolder(refusal: unknown): PlumblineError {
  * @param image one with a shell
  */
 export async function endLeftShims(docker: Docker, ids: readonly string[], image: string): Promise<void> {
-    const helper = await docker.createContainer({
+    await runHelper(docker, {
         Image: image,
         Entrypoint: ["/bin/sh", "-c", script, "sh"],
         Cmd: [...ids],
-        User: "0:0",
-        NetworkDisabled: true,
         HostConfig: {
             PidMode: "host",
             UsernsMode: "host",
-            NetworkMode: "none",
-            ReadonlyRootfs: true,
-            CapDrop: ["ALL"],
             CapAdd: ["KILL"],
             // AppArmor's usual profile lets a container send signals to containers alone.
             SecurityOpt: ["apparmor=unconfined", "no-new-privileges"],
+        },
+    });
+}
+
+/** Runs a container that may do no more than it is told, as root, and removes it. */
+async function runHelper(docker: Docker, options: Docker.ContainerCreateOptions): Promise<void> {
+    const helper = await docker.createContainer({
+        ...options,
+        User: "0:0",
+        NetworkDisabled: true,
+        HostConfig: {
+            NetworkMode: "none",
+            ReadonlyRootfs: true,
+            CapDrop: ["ALL"],
+            SecurityOpt: ["no-new-privileges"],
+            ...options.HostConfig,
         },
     });
     try {

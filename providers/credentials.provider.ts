@@ -3,6 +3,7 @@ import type { PlumblineError } from "../release/errors.ts";
 import { canonicalJson } from "../release/revision.ts";
 import type { NetworkPolicy, SecretSource } from "../release/types.ts";
 import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
+import { endingWithPulumi } from "./outlived.ts";
 
 interface Inputs {
     readonly sources: Record<string, SecretSource>;
@@ -32,7 +33,7 @@ type Olds = Omit<Outputs, "known"> & Partial<Pick<Outputs, "known">>;
 /** Versions of a secret that are kept, the present one included. */
 const versionsKept = 10;
 
-export const provider: DynamicProvider<Inputs, Outputs> = {
+export const provider: DynamicProvider<Inputs, Outputs> = endingWithPulumi({
     async check(olds, news) {
         const isNew = olds.sources === undefined;
         const foreign = isNew ? await foreignTo(news) : undefined;
@@ -54,7 +55,7 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         return { id, props };
     },
     async delete() {},
-};
+});
 
 // Loaded when there is something to do: a plan without changes only asks for differences.
 

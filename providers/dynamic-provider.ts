@@ -1,6 +1,5 @@
 /** The shape of our dynamic providers: Pulumi's own, with inputs and outputs typed and no method left out. */
 import { PlumblineError } from "../release/errors.ts";
-import { toItsEnd } from "./outlived.ts";
 
 export interface DiffResult {
     readonly changes: boolean;
@@ -26,7 +25,7 @@ export interface DynamicProvider<Inputs, Outputs> {
 /** Runs what a method does. Pulumi shows of an error its message alone, so that must say the category and the next step too. */
 export async function inWords<T>(act: () => Promise<T>): Promise<T> {
     try {
-        return await toItsEnd(act);
+        return await act();
     } catch (error) {
         throw error instanceof PlumblineError ? new Error(error.format(), { cause: error }) : error;
     }

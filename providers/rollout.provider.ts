@@ -6,10 +6,7 @@ import { forceVariable } from "../rollout/choose.ts";
 import { deviations, expectedStates } from "../rollout/expected-states.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { type DynamicProvider, inWords } from "./dynamic-provider.ts";
-import { endWithPulumi } from "./outlived.ts";
-
-// This file is loaded in the host of the dynamic resources alone.
-endWithPulumi();
+import { endingWithPulumi } from "./outlived.ts";
 
 /** Milliseconds after which a rollout mostly waits. */
 const loadNextAfterMs = 1_000;
@@ -29,7 +26,7 @@ interface Outputs extends Inputs {
     readonly observed: Record<string, string>;
 }
 
-export const provider: DynamicProvider<Inputs, Outputs> = {
+export const provider: DynamicProvider<Inputs, Outputs> = endingWithPulumi({
     async check(_olds, news) {
         return { inputs: news };
     },
@@ -58,7 +55,7 @@ export const provider: DynamicProvider<Inputs, Outputs> = {
         const { stopRelease } = await import("../rollout/stop.ts");
         await inWords(() => stopRelease({ ...props, release: parse(props) }));
     },
-};
+});
 
 // Loaded when there is something to do: a plan without changes only asks for differences.
 

@@ -2,11 +2,12 @@
 import { canonicalJson } from "../release/revision.ts";
 import type { Validation, ValidationInputs } from "../validation/recorded.ts";
 import type { DynamicProvider } from "./dynamic-provider.ts";
+import { endingWithPulumi } from "./outlived.ts";
 
 /** A stack that was deployed before anything was compared has recorded verdicts only. */
 type Outputs = ValidationInputs & Pick<Validation, "verdicts"> & Partial<Validation>;
 
-export const provider: DynamicProvider<ValidationInputs, Outputs> = {
+export const provider: DynamicProvider<ValidationInputs, Outputs> = endingWithPulumi({
     async check(_olds, news) {
         return { inputs: news };
     },
@@ -27,7 +28,7 @@ export const provider: DynamicProvider<ValidationInputs, Outputs> = {
         return { id, props: { ...props, ...(await look(props)) } };
     },
     async delete() {},
-};
+});
 
 // Loaded when there is something to judge: a plan without changes only asks for differences.
 

@@ -1,6 +1,5 @@
 /** Data volumes that no service has any more: services go with a release, their data stays. Pure. */
 import type { Release } from "../release/types.ts";
-import type { LedgerFiles } from "./ledger-files.ts";
 
 /** The volumes of the previous release that the next one does not have, by the engine's names. */
 export function leftVolumes(previous: Pick<Release, "volumes">, next: Pick<Release, "volumes">): string[] {
@@ -9,18 +8,19 @@ export function leftVolumes(previous: Pick<Release, "volumes">, next: Pick<Relea
 }
 
 /**
- * The same of every release that was ever committed against the one that runs, sorted: some of them may have been deleted
- * since. None where nothing runs.
+ * The same of everything that a stack has ever left on the engine, also by a release that was undone; sorted.
  *
- * @throws PlumblineError `rollback` when a release in the ledger is damaged
+ * @param own the volumes that carry the labels of the stack
  */
-export function everLeft(ledger: LedgerFiles): string[] {
-    const last = ledger.lastCommit && ledger.release(ledger.lastCommit.release)?.value;
-    if (last === undefined) return [];
-    const committed = new Set(ledger.commits.map(({ release }) => release));
-    const left = [...committed].flatMap((id) => {
-        const release = ledger.release(id)?.value;
-        return release === undefined ? [] : leftVolumes(release, last);
-    });
-    return [...new Set(left)].sort();
+export function withoutService(
+    own: readonly { readonly name: string; readonly labels: Readonly<Record<string, string>> }[],
+    release: Pick<Release, "volumes" | "edge">,
+): string[] {
+    const kept = new Set([...release.volumes.map(({ name }) => name), release.edge.configVolume]);
+    // The ledger's, and those of files, say what they are for.
+    const data = own.filter(({ labels }) => labels["plumbline.role"] === undefined);
+    return data
+        .map(({ name }) => name)
+        .filter((name) => !kept.has(name))
+        .sort();
 }

@@ -10,15 +10,13 @@ import { drainStep } from "./steps/drain.ts";
 import { edgeReady, edgeStep, trimEdgeStep } from "./steps/edge.ts";
 import { leaveNetworksStep } from "./steps/edge-networks.ts";
 import { loadStep, securityGate, securityStep } from "./steps/gates.ts";
-import { type HandedOver, handOverStep } from "./steps/hand-over.ts";
+import { handedOver, handOverStep } from "./steps/hand-over.ts";
 import { jobStep } from "./steps/job.ts";
 import { networksLeft } from "./steps/merge-edges.ts";
 import { removeStep } from "./steps/remove.ts";
 import { candidateSmokeStep, isTestedBeforeSwitch, smokeStep } from "./steps/smoke.ts";
 import { engineHealthStep, proveStep, startStep } from "./steps/start.ts";
 import { candidateStep, type Switched, switchStep } from "./steps/switch.ts";
-
-type Replaced = Extract<Change, { change: "replace" }>;
 
 /**
  * The steps that turn what runs into the release.
@@ -39,10 +37,6 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
     plan.add(securityStep(context, [...replaced, ...followed], previous));
     plan.add(edgeStep(context, situation.previousEdges, previous, [securityGate]));
 
-    const runningOf = ({ service, previous: container }: Replaced): HandedOver => ({
-        container,
-        service: previous?.services.find(({ name }) => name === service.name) ?? service,
-    });
     const switched: Switched[] = [];
     for (const change of situation.changes) {
         const { service } = change;
@@ -58,8 +52,10 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
             plan.reached(service.name, candidate, plan.add(loadStep(context, service, [candidate])));
             switched.push({ service, previous: change.change === "replace" ? change.previous : null });
         } else if (change.change === "replace" && service.kind !== "consumer") {
-            const handedOver = plan.add(handOverStep(context, service, runningOf(change), after));
-            plan.reached(service.name, handedOver, handedOver);
+            const handOver = plan.add(
+                handOverStep(context, service, handedOver(service, change.previous, previous), after),
+            );
+            plan.reached(service.name, handOver, handOver);
         }
         if (service.buckets !== undefined) {
             const ready = plan.readyStep(service.name) ?? edgeReady;
@@ -69,7 +65,7 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
     const candidates = switched.map(({ service }) => service);
     const surplus = situation.removed.filter(({ service }) => isReplicaOf(service, context.release.services));
     const leaving = surplus.filter(({ service }) => isReplicaOf(service, candidates));
-    if (isTestedBeforeSwitch(context.release.smoke, situation.changes, candidates)) {
+    if (isTestedBeforeSwitch(context.release.smoke, situation.changes)) {
         plan.add(candidateSmokeStep(context, new Set(candidates.map(({ name }) => name)), plan.names()));
     }
     if (switched.length > 0) plan.add(switchStep(context, switched, plan.names(), leaving));
@@ -78,8 +74,10 @@ export function planSteps(context: RolloutContext, situation: Situation, previou
     for (const change of replaced) {
         if (change.service.kind !== "consumer") continue;
         const after = [...beforeConsumers, ...plan.dependencies(change)];
-        const handedOver = plan.add(handOverStep(context, change.service, runningOf(change), after));
-        plan.reached(change.service.name, handedOver, handedOver);
+        const handOver = plan.add(
+            handOverStep(context, change.service, handedOver(change.service, change.previous, previous), after),
+        );
+        plan.reached(change.service.name, handOver, handOver);
     }
     for (const removed of situation.removed) {
         plan.add(removeStep(context, { ...removed, drained: surplus.includes(removed) }, plan.names()));

@@ -4,7 +4,7 @@ import { untilEngineAnswers } from "./engine-return.ts";
 import type { OpenTransaction } from "./ledger.ts";
 import type { RolloutOutcome } from "./outcome.ts";
 import { type RolloutRequest, Session } from "./session.ts";
-import { standAgain } from "./stand-again.ts";
+import { endStanding } from "./stand-again.ts";
 
 /**
  * Brings the stack to all-old or all-new and closes the transaction, which the caller has taken over.
@@ -33,7 +33,7 @@ export async function settle(
         let left = await session.putBack(last, mine);
         if (left === undefined) {
             if (!committed) await ledger.recordUndone(mine.transaction, { isPutBack: true });
-            if (last !== undefined) left = await standAgain(session, last, mine);
+            if (last !== undefined) left = await endStanding(session, last, mine);
         }
         if (left !== undefined) {
             if (!committed) await ledger.recordUndone(mine.transaction);

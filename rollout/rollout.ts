@@ -5,6 +5,7 @@ import { EdgeControl } from "../engine/edge/edge.ts";
 import type { EdgeSlots } from "../engine/edge/slots.ts";
 import { loadHttp } from "../engine/http.ts";
 import { describeError, PlumblineError } from "../release/errors.ts";
+import type { Release } from "../release/types.ts";
 import { containerOf, type RolloutContext } from "./context.ts";
 import { untilEngineAnswers } from "./engine-return.ts";
 import { EvidenceLost, saveFailure } from "./evidence.ts";
@@ -21,7 +22,8 @@ import { runSteps, StepsFailed } from "./runner.ts";
 import { removeFileLeftovers } from "./service-files.ts";
 import { type RolloutRequest, Session } from "./session.ts";
 import { type Situation, situationOf } from "./situation.ts";
-import { standAgain } from "./stand-again.ts";
+import { endStanding } from "./stand-again.ts";
+import { handedOver } from "./steps/hand-over.ts";
 
 /**
  * Brings the stack to the release, or leaves it as it was.
@@ -100,7 +102,7 @@ export async function performRollout(
         });
         await keepStanding(session, commit, open).catch(warn);
         await close(session, open);
-        endReplaced(engine, situation);
+        endReplaced(engine, situation, previous);
         return outcome;
     } catch (error) {
         if (wasLost(error)) throw error;
@@ -161,7 +163,7 @@ async function outliveCrash(session: Session, open: OpenTransaction, cause: unkn
 
 /** An engine that crashed around the commit has taken the services down: the committed release is brought up again. */
 async function keepStanding(session: Session, commit: CommitRecord, open: OpenTransaction): Promise<void> {
-    const missing = await standAgain(session, commit, open);
+    const missing = await endStanding(session, commit, open);
     if (missing !== undefined) warn(new Error(`the committed release does not run as a whole: ${missing}`));
 }
 
@@ -169,10 +171,22 @@ async function keepStanding(session: Session, commit: CommitRecord, open: OpenTr
  * What was kept running for the way back is asked to end, and not waited for: it ends while the release is validated, so
  * that Pulumi, which deletes it after that, finds it ended.
  */
-function endReplaced(engine: Engine, { changes }: Situation): void {
+function endReplaced(engine: Engine, { changes }: Situation, previous: Release | undefined): void {
     for (const entry of changes) {
         if (entry.change !== "replace" || entry.service.kind !== "request") continue;
-        engine.stop(entry.previous, entry.service.spec.stopGraceSeconds).catch(warn);
+        const { container, service } = handedOver(entry.service, entry.previous, previous);
+        engine.stop(container, service.spec.stopGraceSeconds).catch(warn);
+    }
+}
+
+/** What fails while it is closed is mended by the guard. */
+async function endedStanding(session: Session, last: CommitRecord, open: OpenTransaction): Promise<string | undefined> {
+    try {
+        return await endStanding(session, last, open);
+    } catch (error) {
+        if (error instanceof TransactionLost) throw error;
+        warn(error);
+        return undefined;
     }
 }
 
@@ -236,7 +250,7 @@ async function undo(
     if (left === undefined) {
         await ledger.recordUndone(open.transaction, { isPutBack: true }).catch(warn);
         // The last thing before the end, since what takes time can be met by a crash.
-        if (last !== undefined) left = await standAgain(session, last, open);
+        if (last !== undefined) left = await endedStanding(session, last, open);
         if (left !== undefined) await ledger.recordUndone(open.transaction).catch(warn);
     }
     const outcome = left === undefined ? "rolled-back" : "rollback-failed";

@@ -36,6 +36,8 @@ export function edgeStep(
     const { engine, edge, edgeContainer, release } = context;
     const note = (message: string) => context.timeline.record({ event: "note", service: "edge", message });
     let startedHere = false;
+    /** Since when nobody serves. */
+    let downSince: number | undefined;
     return {
         name: edgeReady,
         service: "edge",
@@ -43,27 +45,28 @@ export function edgeStep(
         // Applying an unchanged configuration does nothing, so there is no cheaper question than applying it.
         done: async () => false,
         async apply() {
-            const stopped = performance.now();
+            downSince = performance.now();
             for (const other of previousEdges) await engine.stop(other, stopSeconds);
             startedHere = (await engine.inspect(edgeContainer.name))?.running !== true;
             await joinPreviousNetworks(context, previous);
             // While nobody serves, a port that is lent to a connection is not worth a long wait: the old edge has its own.
             await startEdge(context, previousEdges.length > 0 ? lentPortInGapMs : lentPortMs);
             await edge.serve(mergeEdges(release.edge, previous?.edge));
-            const gap = Math.round(performance.now() - stopped);
+            const gap = Math.round(performance.now() - downSince);
+            downSince = undefined;
             if (startedHere) context.measured.edgeGapMs = gap;
             if (previousEdges.length > 0) note(`the edge was replaced; nobody served for ${gap} ms`);
         },
         async undo() {
-            const stopped = performance.now();
+            downSince ??= performance.now();
             if (startedHere) await engine.stop(edgeContainer.name, stopSeconds);
             for (const other of previousEdges) await engine.start(other);
             if (previous === undefined) return;
             const serving = previousEdges[0] === undefined ? edge : new EdgeControl(engine, previousEdges[0]);
             await serving.ready();
             await serving.serve(previous.edge);
-            if (!startedHere || previousEdges.length === 0) return;
-            note(`the edge of before was put back; nobody served for ${Math.round(performance.now() - stopped)} ms`);
+            if (previousEdges.length === 0) return;
+            note(`the edge of before was put back; nobody served for ${Math.round(performance.now() - downSince)} ms`);
         },
     };
 }

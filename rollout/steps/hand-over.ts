@@ -1,5 +1,5 @@
 /** A service that must not run twice changes hands: the old container stops before the new one starts. */
-import type { ServiceRelease } from "../../release/types.ts";
+import type { Release, ServiceRelease } from "../../release/types.ts";
 import { containerOf, type RolloutContext } from "../context.ts";
 import { awaitOpenTransactions } from "../open-transactions.ts";
 import { awaitReady } from "../readiness.ts";
@@ -10,8 +10,17 @@ import { prepareContainer } from "./start-container.ts";
 /** What runs, and gives the service away. */
 export interface HandedOver {
     readonly container: string;
-    /** Its definition; the new one where the ledger has none. */
+    /** Its definition, of the previous release: its own login opens it, and it gets its own time to end. */
     readonly service: ServiceRelease;
+}
+
+/** @param previous the release that runs; where it does not know the service, the new definition stands for the old one */
+export function handedOver(
+    service: ServiceRelease,
+    container: string,
+    previous: Pick<Release, "services"> | undefined,
+): HandedOver {
+    return { container, service: previous?.services.find(({ name }) => name === service.name) ?? service };
 }
 
 /**
@@ -42,7 +51,7 @@ export function handOverStep(
             await awaitOpenTransactions(context, old, signal);
             const held = performance.now();
             if (routed) await edge.hold(name);
-            await engine.stop(previous, grace);
+            await engine.stop(previous, old.spec.stopGraceSeconds);
             context.logs.follow(name, container);
             await engine.start(container);
             const found = routed ? edge.setCandidate(name, container) : undefined;

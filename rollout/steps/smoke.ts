@@ -2,7 +2,7 @@
 import { PlumblineError } from "../../release/errors.ts";
 import { baselineName } from "../../release/replicas.ts";
 import { substituteDeep } from "../../release/secrets.ts";
-import type { ServiceRelease, SmokeStep } from "../../release/types.ts";
+import type { SmokeStep } from "../../release/types.ts";
 import { runSmoke } from "../../validation/smoke.ts";
 import type { RolloutContext } from "../context.ts";
 import type { Change } from "../situation.ts";
@@ -24,17 +24,33 @@ export function candidateSmokeStep(
 
 /**
  * Whether the smoke test asks a candidate, and tells the truth about it before the switch: what surrounds it then is what
- * surrounds it afterwards. That is so when the candidates are of one service, and no consumer follows. Otherwise one would
- * be asked together with the old revision of another, a mixture that is not what is released (docs/decisions/0010).
+ * surrounds it afterwards. That is so when the candidates are of one service, nobody else depends on it, and no consumer
+ * follows. Otherwise one would be asked together with the old revision of another, or somebody would ask the old revision of
+ * it: a mixture that is not what is released (docs/decisions/0010). A replica that only joins is no new revision.
  */
-export function isTestedBeforeSwitch(
-    smoke: readonly SmokeStep[],
-    changes: readonly Change[],
-    candidates: readonly ServiceRelease[],
-): boolean {
-    const isAsked = smoke.some(({ service }) => candidates.some(({ name }) => name === service));
-    const consumersFollow = changes.some(({ change, service }) => change === "replace" && service.kind === "consumer");
-    return isAsked && !consumersFollow && new Set(candidates.map(baselineName)).size === 1;
+export function isTestedBeforeSwitch(smoke: readonly SmokeStep[], changes: readonly Change[]): boolean {
+    const candidates = changes.filter(({ change, service }) => change === "replace" && service.kind === "request");
+    const [first] = candidates;
+    if (first === undefined) return false;
+    const own = new Set(candidates.map(({ service }) => service.name));
+    const isAsked = smoke.some(({ service }) => own.has(service));
+    const isOne = candidates.every(({ service }) => baselineName(service) === baselineName(first.service));
+    const disturbed = changes.some(
+        ({ change, service }) => change === "join" || (change === "replace" && service.kind === "consumer"),
+    );
+    return isAsked && isOne && !disturbed && dependents(own, changes).length === 0;
+}
+
+/** The services that depend on these, directly or through others. */
+function dependents(names: ReadonlySet<string>, changes: readonly Change[]): string[] {
+    const reached = new Set(names);
+    for (let size = 0; size < reached.size; ) {
+        size = reached.size;
+        for (const { service } of changes) {
+            if (service.dependsOn.some((one) => reached.has(one.service))) reached.add(service.name);
+        }
+    }
+    return [...reached].filter((name) => !names.has(name));
 }
 
 function smokeTest(

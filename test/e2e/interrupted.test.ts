@@ -187,8 +187,8 @@ describe("one process of an update is killed alone in the middle of a hand-over,
             await small.write(wanted);
             const held = door.hold(storeStarts);
             const deploying = small.project.command(["deploy"]);
-            await held.reached;
-            small.kill(part);
+            await Promise.race([held.reached, deploying.then(({ output }) => Promise.reject(new Error(output)))]);
+            expect(small.kill(part)).toBe(1);
             await goneAsker();
             held.release();
             const { code, output } = await deploying;

@@ -13,13 +13,13 @@ import { SmallProject, smallStack } from "../support/small.ts";
 
 let small: SmallProject;
 let first: string | null;
-/** The containers that run, by service: names and times of their start. */
+/** The containers that run, by service. */
 let before: Record<string, string>;
 
 const shelfVolume = () => `${small.name}_shelf_data`;
 const lines = async () => (await small.ask<{ lines: string[] }>("shelf", "/state")).lines;
 const volumeNote = () => `volume ${shelfVolume()} stays, with its data`;
-const gapNote = /nobody is served between them: \d+ ms when it was last started here/;
+const gapNote = /nobody is served in between: \d+ ms when the edge was last started here/;
 
 /** What runs: by service its container and image, since an undo starts the same container again. */
 async function running(): Promise<Record<string, string>> {
@@ -88,7 +88,7 @@ test("a release that fails after its services came and went is undone: the old e
 }, 180_000);
 
 test("the same under plain `pulumi up`, directly after it: undone and quarantined by the undo itself [R95] [R99]", async () => {
-    await small.write({ web: "second", more: ["desk"], smokeFails: true });
+    await small.write({ store: "second", more: ["desk"], smokeFails: true });
     const plain = await small.project.pulumi(["up", "--yes", "--stack", smallStack]);
     expect(plain.code).not.toBe(0);
     expect(plain.output).toContain("the smoke test failed");
@@ -102,6 +102,9 @@ test("the same under plain `pulumi up`, directly after it: undone and quarantine
     expect(quarantined).toHaveLength(2);
     const [{ transaction = "", release = "" } = {}] = quarantined;
     expect(plain.output).toContain(transaction);
+    const timeline = await small.project.read(`infrastructure/reports/${smallStack}/${transaction}/timeline.jsonl`);
+    expect(timeline).toMatch(/"event":"undo-done","step":"hand over store"/);
+    expect(timeline).toMatch(/"event":"undo-done","step":"remove shelf"/);
     const refused = await small.command<DeployResult>(["deploy"]);
     expect([refused.exitCode, refused.outcome]).toEqual([30, "refused"]);
     expect(refused.failure?.message).toContain(`release ${release} was undone by transaction ${transaction}`);
@@ -111,13 +114,13 @@ test("the same under plain `pulumi up`, directly after it: undone and quarantine
 }, 180_000);
 
 test("a good one directly after two broken ones is committed, and lists the volume that no service has any more [R95]", async () => {
-    await small.write({ web: "second", more: ["desk"] });
+    await small.write({ store: "second", more: ["desk"] });
     const deployed = await small.command<DeployResult>(["deploy"]);
     expect([deployed.exitCode, deployed.outcome, deployed.ran.output]).toEqual([0, "committed", expect.any(String)]);
     expect(deployed.notes.join("\n")).toContain(volumeNote());
     expect(deployed.summary).toMatchObject({ leftVolumes: [shelfVolume()], edgeGapMs: expect.any(Number) });
     expect(Object.keys(await running()).sort()).toEqual(["desk", "edge", "store", "web"]);
-    expect([await small.setting("web"), await small.setting("desk")]).toEqual(["second", "first"]);
+    expect([await small.setting("store"), await small.setting("desk")]).toEqual(["second", "first"]);
     await expect(small.ask("shelf", "/state")).rejects.toThrow(/ECONNREFUSED/);
     const status = await small.command<StatusResult>(["status"]);
     expect([status.outcome, status.leftVolumes]).toEqual(["as-recorded", [shelfVolume()]]);
@@ -136,7 +139,7 @@ test("a change of the edge's own settings alone goes out as a release, and touch
 }, 120_000);
 
 test("a service that comes back finds its data", async () => {
-    await small.write({ web: "second", more: ["shelf", "desk"] });
+    await small.write({ store: "second", more: ["shelf", "desk"] });
     const deployed = await small.command<DeployResult>(["deploy"]);
     expect([deployed.exitCode, deployed.outcome, deployed.ran.output]).toEqual([0, "committed", expect.any(String)]);
     expect(await lines()).toEqual(["kept"]);

@@ -197,17 +197,23 @@ export class SmallProject {
         return out.split("\n").filter(Boolean).sort();
     }
 
-    /** `kill -9` of processes that work in the project's folder: commands, Pulumi, its plugins, the providers, the guard. */
-    kill(which: "all" | "all but the guard" | Part): void {
+    /**
+     * `kill -9` of processes that work in the project's folder: commands, Pulumi, its plugins, the providers, the guard.
+     * @returns how many there were
+     */
+    kill(which: "all" | "all but the guard" | Part): number {
+        let killed = 0;
         for (const { pid, command } of this.processes()) {
             if (which === "all but the guard" && partOf.guard.test(command)) continue;
             if (which in partOf && !partOf[which as Part].test(command)) continue;
             try {
                 process.kill(pid, "SIGKILL");
+                killed += 1;
             } catch (error) {
                 if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
             }
         }
+        return killed;
     }
 
     /** The processes that work in the project's folder. */

@@ -71,6 +71,8 @@ export class KillBed {
             if (wasClosed || (reached && run.isOver && (await isClosed()))) throw new OverBefore();
             const settled = await withinMs(60_000, "after the return of the engine", async () => {
                 await run.ended();
+                // A crash before the transaction was open has met a stack that nobody works on: the next deploy brings it back.
+                if (!run.output().includes("transaction-begin: ")) await this.toy.run(old).ended();
                 return expectSettled(this.toy, old, next);
             });
             return { reached, settled };

@@ -1,6 +1,6 @@
 /** An engine that is killed while it starts a container leaves a process of that start, and cannot start it again by itself. */
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -77,6 +77,20 @@ suite("a crash of the engine while it starts a container", () => {
         expect(await plain.inspect(bystander)).toEqual(before);
         expect((await plain.everything()).map((container) => container.id).sort()).toEqual([bystander, id].sort());
     }, 180_000);
+
+    test("within its first milliseconds leaves a folder: it is cleared by the next start too, and nothing is touched beside it [R90]", async () => {
+        const id = await create();
+        const bystander = await create();
+        await plain.start(bystander);
+        mkdirSync(own.bundle(id));
+        await expect(plain.start(id)).rejects.toThrow(/mkdir .*: file exists/);
+        const helper = { image: edgeImage, note: () => undefined };
+        await connectEngine(own.host, { helper }).start(id);
+        expect(await plain.inspect(id)).toMatchObject({ id, running: true });
+        expect(existsSync(own.bundle(bystander))).toBe(true);
+        expect(await plain.inspect(bystander)).toMatchObject({ running: true });
+        expect((await plain.everything()).map((container) => container.id).sort()).toEqual([bystander, id].sort());
+    }, 120_000);
 
     test("is ended before another container takes its place, and what runs is not touched [R90, R92]", async () => {
         const { id } = await heldContainer();

@@ -1,7 +1,7 @@
 /** How a crash in the middle of a start is told from other refusals of the engine. */
 import { describe, expect, test } from "@jest/globals";
 import { engineError } from "../../../engine/docker-errors.ts";
-import { heldByFolder, heldByShim, isHeldByShim } from "../../../engine/left-shim.ts";
+import { heldByFolder, heldByShim, isHeldByShim, leftFolder } from "../../../engine/left-shim.ts";
 
 const id = "19f616b9aa02a0c75136a8c7758ae08b889744fe33c34552bf4f2eec6a5d56cf";
 const refusalOf = (words: string) => {
@@ -44,5 +44,27 @@ describe("a start that what a crash has left stands against [R90]", () => {
             "file exists: unknown. A crash of the engine has left the folder of an earlier start",
         );
         expect(remedy).toMatch(/^Restart the engine/);
+    });
+});
+
+describe("the folder that a start has left", () => {
+    const id = "0123456789abcdef".repeat(4);
+    const below = "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby";
+    const held = (folder: string) => refusalOf(`failed to start shim: mkdir ${folder}: file exists: unknown`);
+
+    test("is what the refusal names, when it is this container's", () => {
+        expect(leftFolder(held(`${below}/${id}`), id)).toBe(`${below}/${id}`);
+    });
+
+    test.each([
+        ["another container's", `${below}/${"f".repeat(64)}`],
+        ["not among the tasks", `/var/lib/docker/volumes/${id}`],
+        ["not a plain path", `${below}/../../${id}`],
+    ])("is none where the folder is %s", (_, folder) => {
+        expect(leftFolder(held(folder), id)).toBeUndefined();
+    });
+
+    test("is none where the refusal is another one", () => {
+        expect(leftFolder(refusalOf("id already in use"), id)).toBeUndefined();
     });
 });

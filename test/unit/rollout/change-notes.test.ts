@@ -4,8 +4,9 @@ import type { Release } from "../../../release/types.ts";
 import { changeNotes } from "../../../rollout/change-notes.ts";
 import { LedgerFiles } from "../../../rollout/ledger-files.ts";
 import type { CommitRecord } from "../../../rollout/ledger-records.ts";
-import { everLeft } from "../../../rollout/left-volumes.ts";
-import { sampleRelease } from "./sample-release.ts";
+import { withoutService } from "../../../rollout/left-volumes.ts";
+import { handedOver } from "../../../rollout/steps/hand-over.ts";
+import { sampleRelease, sampleService } from "./sample-release.ts";
 
 const volumes = (...names: string[]) => names.map((name) => ({ key: name, name, labels: {} }));
 const releaseOf = (id: string, names: readonly string[], edgeRevision = "00000001"): Release => {
@@ -38,8 +39,7 @@ describe("the notes of a plan", () => {
 
     test("are none for a first deploy, or where nothing changes", async () => {
         expect(await notes(releaseOf("dd", []), ledgerOf([]))).toEqual([]);
-        const [first] = releases;
-        if (first !== undefined) expect(await notes(first, ledgerOf([{ release: "aa" }]))).toEqual([]);
+        expect(await notes(releaseOf("aa", []), ledgerOf([{ release: "aa" }]))).toEqual([]);
     });
 
     test("name each volume that the wanted release has no longer, and none that it has or is new", async () => {
@@ -55,32 +55,60 @@ describe("the notes of a plan", () => {
         ]);
         const told = await notes(releaseOf("dd", ["data"], "00000002"), files);
         expect(told).toEqual([
-            expect.stringContaining("nobody is served between them: 450 ms when it was last started"),
+            expect.stringContaining("nobody is served in between: 450 ms when the edge was last started"),
         ]);
         const unmeasured = await notes(releaseOf("dd", ["data"], "00000002"), ledgerOf([{ release: "cc" }]));
-        expect(unmeasured).toEqual([expect.stringContaining("between them: not measured here yet")]);
+        expect(unmeasured).toEqual([expect.stringContaining("in between: not measured here yet")]);
     });
 
     test("take an edge that is made anew in its revision for another one", async () => {
         const files = ledgerOf([{ release: "cc" }]);
-        const [, , last] = releases;
-        if (last === undefined) throw new Error("three releases were made");
+        const last = releaseOf("cc", ["data"]);
         expect(await notes(last, files, { "edge-00000001": 1 })).toEqual([expect.stringContaining("is replaced")]);
         expect(await notes(last, files, { "api-00000001": 1 })).toEqual([]);
     });
 
-    test("leave a damaged record of what runs to the rollout", async () => {
-        const files = ledgerOf([{ release: "aa" }], "release-aa.json");
-        expect(await notes(releaseOf("dd", []), files)).toEqual([]);
-    });
+    test.each(["release-aa.json", "release-bb.json", "commit-000001.json", "commit-000002.json"])(
+        "are none of what cannot be read, and nothing fails: %s",
+        async (damaged) => {
+            const files = ledgerOf([{ release: "aa" }, { release: "bb" }], damaged);
+            const lastCommit = ledgerOf([{ release: "aa" }, { release: "bb" }]).lastCommit;
+            const told = changeNotes(
+                { release: releaseOf("dd", []), renewals: {}, lastCommit },
+                { read: async () => files },
+            );
+            expect((await told).length).toBe(damaged === "release-aa.json" ? 2 : 0);
+        },
+    );
 });
 
 describe("volumes without a service", () => {
-    test("are those of every release before, without what runs", () => {
-        const commits = [{ release: "aa" }, { release: "bb" }, { release: "cc" }];
-        expect(everLeft(ledgerOf(commits))).toEqual(["mail", "search"]);
-        expect(everLeft(ledgerOf(commits.slice(0, 2)))).toEqual(["search"]);
-        expect(everLeft(ledgerOf([{ release: "aa" }]))).toEqual([]);
-        expect(everLeft(ledgerOf([]))).toEqual([]);
+    const volume = (name: string, role?: string) => ({
+        name,
+        labels: role === undefined ? {} : { "plumbline.role": role },
+    });
+
+    test("are those of the stack that the release does not have, without the edge's, the ledger's and those of files", () => {
+        const release = releaseOf("cc", ["data"]);
+        const own = [
+            volume("search"),
+            volume("data"),
+            volume("shop_ledger", "ledger"),
+            volume(release.edge.configVolume),
+        ];
+        expect(withoutService([...own, volume("mail")], release)).toEqual(["mail", "search"]);
+    });
+});
+
+describe("who hands a service over", () => {
+    test("is what runs, with its own definition; where the ledger does not know it, with the new one", () => {
+        const now = sampleService("postgres", "stateful");
+        const before = { ...now, revision: "0000beef" };
+        expect(handedOver(now, "postgres-0000beef", { services: [before] })).toEqual({
+            container: "postgres-0000beef",
+            service: before,
+        });
+        expect(handedOver(now, "postgres-0000beef", { services: [] }).service).toBe(now);
+        expect(handedOver(now, "postgres-0000beef", undefined).service).toBe(now);
     });
 });

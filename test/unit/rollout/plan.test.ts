@@ -13,6 +13,10 @@ import { declaredAll, declaredEdge, sampleRelease, sampleService, sampleServices
 // Planning only makes the steps, so no call ever goes to this address.
 const engine = connectEngine("unix:///nowhere/docker.sock");
 
+const withFrontend = [
+    ...sampleServices(),
+    sampleService("proxy", "request", [{ service: "api", condition: "service_healthy" }]),
+];
 const withWeb = [...sampleServices(), sampleService("web", "request")];
 const names5 = ["postgres", "redis", "storage", "api", "worker"];
 
@@ -225,6 +229,14 @@ describe("a release that changes something", () => {
         ["one request service", { api: "replace" }, { smoke: ["api"] }, true],
         ["one beside a database", { api: "replace", postgres: "replace" }, { smoke: ["redis", "api"] }, true],
         ["one beside a new consumer", { api: "replace", worker: "start" }, { smoke: ["api"] }, true],
+        ["one on which another one depends", { api: "replace" }, { smoke: ["api"], services: withFrontend }, false],
+        [
+            "one beside a replica that joins",
+            { api: "replace", web: "join" },
+            { smoke: ["api"], services: withWeb },
+            false,
+        ],
+        ["a replica that joins alone", { api: "join" }, { smoke: ["api"] }, false],
         ["one that it does not ask", { api: "replace" }, { smoke: ["postgres"] }, false],
         ["no smoke test", { api: "replace" }, {}, false],
         ["a consumer that follows", { api: "replace", worker: "replace" }, { smoke: ["api"] }, false],

@@ -100,8 +100,8 @@ export async function brokenLaws(scenario: Scenario, runner: Runner = ours): Pro
 }
 
 /**
- * The same where the runner is killed after so many turns, and another process takes everything back: that one knows the
- * steps, and not how far the first had come. Lists the laws that were broken.
+ * The same where the runner is killed after so many turns, and its steps are undone by somebody who does not know how far it
+ * had come: an undo is safe for steps that stand, stand half, or never began. Lists the laws that were broken.
  */
 export async function brokenByKill(scenario: Scenario, killAfter: number, runner: Runner = ours): Promise<string[]> {
     const world = new StepWorld();
@@ -131,8 +131,6 @@ export async function brokenByKill(scenario: Scenario, killAfter: number, runner
     if (!same(failures.map(({ step }) => step).sort(), [...stuck].sort()))
         broken.push("what could not be undone is named");
     const before = JSON.stringify([...world.standing]);
-    await pass(20);
-    if (JSON.stringify([...world.standing]) !== before) broken.push("a killed runner does nothing more");
     await runner.undo(heir, options);
     if (JSON.stringify([...world.standing]) !== before) broken.push("undoing twice changes nothing");
     return broken;

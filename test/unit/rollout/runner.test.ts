@@ -55,7 +55,7 @@ describe("the laws of the runner", () => {
         }
     });
 
-    test("hold when the runner is killed at any turn, and another process takes everything back [R94]", async () => {
+    test("hold when the runner is killed at any turn, and everything is undone by somebody who does not know how far it came", async () => {
         const killed = async (runner: Runner) => {
             const found: string[] = [];
             for (const seed of seeds) {
