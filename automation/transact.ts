@@ -11,7 +11,6 @@ import { describeError } from "../release/errors.ts";
 import { callerVariable } from "../rollout/caller.ts";
 import type { RolloutOutcome } from "../rollout/outcome.ts";
 import { timelinePath } from "../rollout/timeline.ts";
-import { defaultRetention } from "../validation/report/prune.ts";
 import { type OutcomeRecord, outcomeRecordSchema, rolloutOutcomeSchema } from "../validation/report/schema.ts";
 import type { Validated } from "../validation/report/summary.ts";
 import { reportFolder, writeDeploymentReport } from "../validation/report/write.ts";
@@ -81,7 +80,7 @@ export async function transact(
         const isPutBack =
             record === undefined ? await place.ledger.wasPutBack(transaction) : record.outcome !== "rollback-failed";
         if (ended?.outcome === "rollback-failed" || !isPutBack) {
-            return await failedEnding(context, attempt, record, ended?.error ?? null);
+            return await failedEnding(context, place, attempt, record, ended?.error ?? null);
         }
         return await backward(context, place, attempt, record, last);
     } catch (error) {
@@ -170,7 +169,7 @@ async function forward(
         tellDisagreement(context, await agree(context, place));
     }
     const summary = (attempt.result === undefined ? null : summaryOf(attempt.result.outputs)) ?? recorded;
-    if (recorded !== null && attempt.result === undefined) await writeReport(context, recorded);
+    if (recorded !== null && attempt.result === undefined) await writeReport(context, place, recorded);
     return {
         outcome: "committed",
         release: summary?.release ?? (await place.ledger.lastCommit())?.release ?? null,
@@ -193,7 +192,7 @@ async function backward(
 ): Promise<Ending<TransactExtra>> {
     const summary = rolloutOutcomeSchema.safeParse(record).data ?? null;
     const failure = recordedFailure(record?.error) ?? failureOf(context, attempt);
-    if (summary !== null) await writeReport(context, summary, failure);
+    if (summary !== null) await writeReport(context, place, summary, failure);
     const evidence = record?.evidence ?? timelinePath(context.stack);
     const ending = { release: last ?? null, evidence, extra: { ...nothingDone, summary } };
     const agreement = await agree(context, place);
@@ -209,10 +208,15 @@ async function backward(
 }
 
 /** The report of what has happened; one that cannot be written changes nothing of it. */
-async function writeReport(context: CommandContext, summary: RolloutOutcome, failure?: Failure): Promise<void> {
+async function writeReport(
+    context: CommandContext,
+    place: Place,
+    summary: RolloutOutcome,
+    failure?: Failure,
+): Promise<void> {
     const cause = failure === undefined ? {} : { cause: failure };
     try {
-        await writeDeploymentReport(context.projectDir, summary, defaultRetention, Date.now, cause);
+        await writeDeploymentReport(context.projectDir, summary, { retention: place.settings.reports, ...cause });
     } catch (error) {
         context.note(`The report of ${summary.transaction} could not be written: ${describeError(error)}`);
     }
@@ -220,13 +224,14 @@ async function writeReport(context: CommandContext, summary: RolloutOutcome, fai
 
 async function failedEnding(
     context: CommandContext,
+    place: Place,
     attempt: Attempt,
     record: OutcomeRecord | undefined,
     error: string | null,
 ): Promise<Ending<TransactExtra>> {
     const failure = recordedFailure(record?.error ?? error) ?? failureOf(context, attempt);
     const summary = rolloutOutcomeSchema.safeParse(record).data ?? null;
-    if (summary !== null) await writeReport(context, summary, failure);
+    if (summary !== null) await writeReport(context, place, summary, failure);
     return {
         outcome: "rollback-failed",
         release: record?.release ?? null,

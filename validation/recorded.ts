@@ -57,7 +57,7 @@ export async function recordValidation(inputs: ValidationInputs): Promise<Valida
         console.log("warning: `npm run validate` names what restores the baseline, with `-- --fix` it applies it");
     const { outcome, retention } = inputs;
     try {
-        await writeDeploymentReport(".", outcome, retention, Date.now, { validated: { parity, rates } });
+        await writeDeploymentReport(".", outcome, { retention, validated: { parity, rates } });
         await writeVerdicts(".", outcome, verdicts);
         const about = { stack: outcome.stack, release: outcome.release, judgedAt: new Date().toISOString() };
         await writeFindings(".", outcome.evidence, parityReport(about, found, rates));

@@ -1,7 +1,7 @@
 /**
  * `kill -9` from another process, at every boundary of an update of three services and at chance moments. Asked for by its
- * folder (`npm run test:faults`) it tries everything; among all tests a sample. `PLUMBLINE_FAULTS` sets the number of cases
- * of each test, `PLUMBLINE_SEED` repeats a run.
+ * folder (`npm run test:faults`) it tries everything; among all tests a sample. `PLUMBLINE_FAULTS` sets the number of chance
+ * moments, and of boundaries over all victims, each of whom has one at least; `PLUMBLINE_SEED` repeats a run.
  */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import {

@@ -13,7 +13,7 @@ export const mostBoundaries = 70;
 /** About the boundaries of an update, and of one that is undone: what a sample draws from. */
 export const usualBoundaries = { forward: 28, undo: 44 } as const;
 /** About as long as a rollout takes, in milliseconds: a moment after its end is drawn again. */
-export const longestMs = 8_000;
+export const longestMs = 5_000;
 export const ways = ["forward", "undo"] as const;
 
 /**

@@ -15,8 +15,10 @@ export interface WrittenReport {
     readonly pruned: readonly string[];
 }
 
-/** What a report says beside the outcome. */
+/** What a report says beside the outcome, and how long reports stay. */
 export interface ReportDetails {
+    readonly retention?: ReportRetention;
+    readonly now?: () => number;
     /** What the validation has found, for the text. */
     readonly validated?: Validated;
     /** What failed first, where it was undone. */
@@ -37,9 +39,7 @@ export function reportFolder(stack: string): string {
 export async function writeDeploymentReport(
     projectDir: string,
     outcome: RolloutOutcome,
-    retention: ReportRetention = defaultRetention,
-    now: () => number = Date.now,
-    { validated, cause }: ReportDetails = {},
+    { retention = defaultRetention, now = Date.now, validated, cause }: ReportDetails = {},
 ): Promise<WrittenReport> {
     const stackFolder = reportFolder(outcome.stack);
     const folder = path.posix.join(stackFolder, outcome.transaction);

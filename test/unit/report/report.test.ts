@@ -137,7 +137,7 @@ describe("the deployment report", () => {
     test("of an undone rollout is a rollback summary that names the first cause [R52]", async () => {
         const cause = { category: "startup", service: "api", message: "api stopped by itself", remedy: "look" };
         const undone = { ...outcome, outcome: "rolled-back" } as const;
-        const written = await writeDeploymentReport(project, undone, defaultRetention, Date.now, { cause });
+        const written = await writeDeploymentReport(project, undone, { cause });
         expect(written.json).toMatch(/tx-1\/rollback\.json$/);
         const { cause: told } = deploymentReportSchema.parse(
             JSON.parse(await readFile(path.join(project, written.json), "utf8")),
@@ -161,7 +161,7 @@ describe("the deployment report", () => {
             await utimes(path.join(old, name), now / 1000 - 31 * 86_400, now / 1000 - 31 * 86_400);
         }
         await writeFile(path.join(folder, "outcome.json"), "{}");
-        const written = await writeDeploymentReport(project, outcome, defaultRetention, () => now);
+        const written = await writeDeploymentReport(project, outcome, { now: () => now });
         expect([...written.pruned].sort()).toEqual([
             "infrastructure/reports/local/tx-0/deployment.json",
             "infrastructure/reports/local/tx-0/logs/api.log",
