@@ -61,7 +61,9 @@ export async function status(options: CommandOptions = {}): Promise<StatusResult
             services,
             ...ledgerStatus(state),
             movedPorts: last?.movedPorts ?? [],
-            leftVolumes: last === undefined ? [] : withoutService(await engine.volumes(owned), last),
+            // While somebody works on the stack, a volume may be without a service for the time.
+            leftVolumes:
+                last === undefined || state.open !== undefined ? [] : withoutService(await engine.volumes(owned), last),
         };
         const failure = failureOf(context.stack, recorded !== null, extra);
         const good = failure === null && services.every((service) => service.deviations.length === 0);

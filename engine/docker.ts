@@ -2,11 +2,12 @@
 
 import type { Readable } from "node:stream";
 import Docker from "dockerode";
+import type { PlumblineError } from "../release/errors.ts";
 import { filesOf, firstFile, packFiles } from "./archive.ts";
 import { ContainerCommands } from "./container-commands.ts";
 import { clientOptions, engineAddress } from "./docker-address.ts";
 import { EngineCalls } from "./docker-calls.ts";
-import { registryRefusal, statusOf, wordsOf } from "./docker-errors.ts";
+import { engineError, mayPass, registryRefusal, statusOf, wordsOf } from "./docker-errors.ts";
 import {
     type ContainerFacts,
     type ContainerOverview,
@@ -180,11 +181,10 @@ export class Engine {
         const { helper } = this;
         const id = (await this.inspect(name))?.id ?? name;
         if (helper === undefined) throw heldByShim(id, refusal);
-        try {
-            await endLeftShims(this.patient, [id], helper.image);
-        } catch (failure) {
-            throw heldByShim(id, refusal, failure);
-        }
+        await this.byHelper(
+            () => endLeftShims(this.patient, [id], helper.image),
+            (failure) => heldByShim(id, refusal, failure),
+        );
         helper.note(`ended what a crash of the engine had left of an earlier start of container ${name}`);
         // containerd tidies up by itself, or is helped, once for each of the two folders that it has of a start.
         for (let removed = 0; ; removed += 1) {
@@ -194,10 +194,23 @@ export class Engine {
                 if (!isHeldByShim(error)) throw error;
                 const folder = leftFolder(error, id);
                 if (folder === undefined || removed === 2) throw heldByFolder(error);
-                await removeLeftFolder(this.patient, folder, helper.image).catch(() =>
-                    Promise.reject(heldByFolder(error)),
+                // Whoever has the transaction by now may have started it.
+                if ((await this.inspect(id))?.running === true) return;
+                await this.byHelper(
+                    () => removeLeftFolder(this.patient, folder, helper.image),
+                    () => heldByFolder(error),
                 );
             }
+        }
+    }
+
+    /** An engine that goes away is told as such; what else hinders a helper, in the words of `held`. */
+    private async byHelper(act: () => Promise<void>, held: (failure: unknown) => PlumblineError): Promise<void> {
+        try {
+            await act();
+        } catch (failure) {
+            if (mayPass(failure)) throw engineError(this.address, "clear what a crash has left", failure);
+            throw held(failure);
         }
     }
 

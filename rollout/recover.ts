@@ -40,7 +40,7 @@ export async function settle(
             const error = `transaction ${mine.transaction} could not be ended: ${left}`;
             return { ...session.end("rollback-failed", [], error), error };
         }
-        await ledger.end(mine);
+        if (last === undefined) await ledger.end(mine);
         const error = committed ? null : "the deployer was killed; the previous release was put back";
         return { ...session.end(committed ? "committed" : "rolled-back", [], error), error };
     } finally {

@@ -179,7 +179,7 @@ function endReplaced(engine: Engine, { changes }: Situation, previous: Release |
     }
 }
 
-/** What fails while it is closed is mended by the guard. */
+/** What fails while it is closed is tried once more by `close`, and mended by the guard. */
 async function endedStanding(session: Session, last: CommitRecord, open: OpenTransaction): Promise<string | undefined> {
     try {
         return await endStanding(session, last, open);

@@ -51,6 +51,8 @@ export class Session {
     readonly startedAt: string;
     readonly engine: Engine;
     readonly ledger: Ledger;
+    /** The same ledger, asked once: it fails where an engine goes away, and is not asked again when that is back. */
+    readonly ledgerAtOnce: Ledger;
     readonly evidence: string;
     readonly redact: (text: string) => string;
     readonly #echo: (line: string) => void;
@@ -82,7 +84,11 @@ export class Session {
             note: (message: string) => this.#timeline?.record({ event: "note", message }),
         };
         this.engine = fenced(connectEngine(request.engineHost, { ...request.release.network, helper }), mayAct);
-        this.ledger = new Ledger(this.engine, request.release.project, request.release.edge.image.reference);
+        const ledgerOf = (engine: Engine) => new Ledger(engine, request.release.project, helper.image);
+        this.ledger = ledgerOf(this.engine);
+        const { network } = request.release;
+        const once = { ...network, retry: { ...network.retry, attempts: 1 } };
+        this.ledgerAtOnce = ledgerOf(fenced(connectEngine(request.engineHost, once), mayAct));
         this.evidence = path.join(reportsFolder(request.release.stack), transaction);
         const values = [request.secrets, request.previousSecrets ?? {}].map(redactor);
         this.redact = (text) => values.reduce((clean, redact) => redact(clean), text);

@@ -1,37 +1,43 @@
-/** The end of every transaction that was brought to a release: what was proven runs still, before it is closed and after. */
+/** The end of every transaction that was brought to a release: it is closed while what was proven runs. */
 import { untilEngineAnswers } from "./engine-return.ts";
 import { standsAsCommitted } from "./finished-jobs.ts";
-import type { CommitRecord, OpenTransaction } from "./ledger.ts";
+import { type CommitRecord, type OpenTransaction, TransactionLost } from "./ledger.ts";
 import type { Session } from "./session.ts";
 
-/** How often a transaction is opened once more for what a crash has taken down while it was closed. */
-const mostReopened = 2;
+/** How often what a crash took down while the transaction was closed is put back before it is given up. */
+const mostAttempts = 3;
 
 /**
- * Closes a transaction whose release was proven, and looks at it on both sides of that moment: what an engine that crashed
- * since then has taken down is put back once more, within the transaction. Asked after a commit, after an undo, and by the
- * guard and `recover`. A crash after the last look is one of an engine that nobody works on.
+ * Looks once more whether a release that was proven runs, puts back what an engine that crashed since then has taken down,
+ * and closes the transaction. Asked after a commit, after an undo, and by the guard and `recover`. The transaction is closed
+ * in one go: where the engine goes away meanwhile, all of it is done again once it is back. A crash after that is one of an
+ * engine that nobody works on.
  *
  * @returns what could not be put back, in words: then the transaction is open still
+ * @throws Error when it could not be closed
  */
 export async function endStanding(
     session: Session,
     commit: CommitRecord,
     open: OpenTransaction,
 ): Promise<string | undefined> {
-    const { ledger, engine } = session;
-    for (let mine = open, reopened = 0; ; reopened += 1) {
-        const left = await standAgain(session, commit, mine);
-        if (left !== undefined) return left;
-        await ledger.end(mine);
-        await untilEngineAnswers(engine);
-        if (reopened === mostReopened || (await stands(session, commit))) return undefined;
-        const { transaction, to, since } = open;
-        const begun = await ledger.begin({ transaction, to, since });
-        // Whoever works on the stack by now finds what does not run.
-        if ("other" in begun) return undefined;
-        mine = begun.mine;
+    for (let attempt = 1; ; attempt += 1) {
+        try {
+            const left = await standAgain(session, commit, open);
+            if (left === undefined) await session.ledgerAtOnce.end(open);
+            return left;
+        } catch (error) {
+            if (error instanceof TransactionLost || attempt === mostAttempts) throw error;
+            await untilEngineAnswers(session.engine);
+            // Closed all the same, and only the answer was lost.
+            if (!(await isOpen(session, open))) return undefined;
+        }
     }
+}
+
+async function isOpen({ ledger }: Session, { transaction, epoch }: OpenTransaction): Promise<boolean> {
+    const now = await ledger.current();
+    return now?.transaction === transaction && now.epoch === epoch;
 }
 
 async function standAgain(session: Session, commit: CommitRecord, open: OpenTransaction): Promise<string | undefined> {

@@ -1,11 +1,16 @@
 /** A service that must not run twice changes hands: the old container stops before the new one starts. */
+import type { EdgeControl } from "../../engine/edge/edge.ts";
 import type { Release, ServiceRelease } from "../../release/types.ts";
 import { containerOf, type RolloutContext } from "../context.ts";
 import { awaitOpenTransactions } from "../open-transactions.ts";
 import { awaitReady } from "../readiness.ts";
 import type { Step } from "../step.ts";
+import { awaitIdle } from "./idle.ts";
 import { hasListeners, isRouted } from "./routes.ts";
 import { prepareContainer } from "./start-container.ts";
+
+/** Longest time that connections which are open at a hold get to end by themselves, in milliseconds. */
+const settleMs = 250;
 
 /** What runs, and gives the service away. */
 export interface HandedOver {
@@ -21,6 +26,16 @@ export function handedOver(
     previous: Pick<Release, "services"> | undefined,
 ): HandedOver {
     return { container, service: previous?.services.find(({ name }) => name === service.name) ?? service };
+}
+
+/**
+ * What has just got in before the hold is given a moment to end: a short request is answered, a login comes to its end.
+ * Connections that stay, as those of a pool, are not waited for longer: whoever comes now waits too.
+ */
+async function holdAndSettle(edge: EdgeControl, service: string, signal?: AbortSignal): Promise<void> {
+    await edge.hold(service);
+    const until = signal === undefined ? {} : { signal };
+    await awaitIdle(edge, service, { withinMs: settleMs, askEveryMs: 20, ...until });
 }
 
 /**
@@ -50,7 +65,7 @@ export function handOverStep(
             await prepareContainer(context, service);
             await awaitOpenTransactions(context, old, signal);
             const held = performance.now();
-            if (routed) await edge.hold(name);
+            if (routed) await holdAndSettle(edge, name, signal);
             await engine.stop(previous, old.spec.stopGraceSeconds);
             context.logs.follow(name, container);
             await engine.start(container);
@@ -63,7 +78,7 @@ export function handOverStep(
         async undo() {
             const [own, before] = await Promise.all([engine.inspect(container), engine.inspect(previous)]);
             if (own?.running !== true && before?.running === true && (await isRouted(context, name, previous))) return;
-            if (routed) await edge.hold(name);
+            if (routed) await holdAndSettle(edge, name);
             await engine.stop(container, grace);
             await engine.start(previous);
             if (!routed) return;

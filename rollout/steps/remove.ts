@@ -1,7 +1,7 @@
 /** Services and replicas that the release no longer has: out of the edge, drained, then stopped. Their volumes stay. */
-import { sleep } from "../../engine/retry.ts";
 import type { RolloutContext } from "../context.ts";
 import type { Step } from "../step.ts";
+import { awaitIdle } from "./idle.ts";
 
 /** Seconds that a removed service gets to end; its own setting went with its definition. */
 const stopSeconds = 30;
@@ -15,7 +15,7 @@ export interface Removed {
 }
 
 export function removeStep(context: RolloutContext, removed: Removed, after: readonly string[]): Step {
-    const { engine, edge } = context;
+    const { engine, edge, release } = context;
     const { service, container, drained } = removed;
     return {
         name: `remove ${service}`,
@@ -24,7 +24,7 @@ export function removeStep(context: RolloutContext, removed: Removed, after: rea
         done: async () => (await engine.inspect(container))?.running !== true,
         async apply(signal) {
             await edge.remove(service);
-            if (drained) await awaitIdle(context, service, signal);
+            if (drained) await awaitIdle(edge, service, { withinMs: release.drainMs, askEveryMs, signal });
             await engine.stop(container, stopSeconds);
         },
         async undo() {
@@ -33,14 +33,4 @@ export function removeStep(context: RolloutContext, removed: Removed, after: rea
             await edge.switchTo([{ service, container }]);
         },
     };
-}
-
-/** Waits until nobody is connected to it any more, or the time is up. */
-async function awaitIdle({ edge, release }: RolloutContext, service: string, signal: AbortSignal): Promise<void> {
-    const end = performance.now() + release.drainMs;
-    while (performance.now() < end) {
-        const open = await Promise.all([edge.sessions(service, "a"), edge.sessions(service, "b")]);
-        if (open.every((count) => count === 0)) return;
-        await sleep(askEveryMs, signal);
-    }
 }

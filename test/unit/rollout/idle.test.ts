@@ -1,0 +1,34 @@
+/** How long somebody who is still connected is waited for. */
+import { expect, test } from "@jest/globals";
+import { awaitIdle } from "../../../rollout/steps/idle.ts";
+
+/** An edge whose slots have so many connections, question by question; the last ones stay. */
+const edgeWith = (...counts: readonly (readonly [number, number])[]) => {
+    let asked = 0;
+    return {
+        get rounds() {
+            return asked / 2;
+        },
+        async sessions(_: string, slot: "a" | "b") {
+            const [a, b] = counts[Math.min(Math.floor(asked / 2), counts.length - 1)] ?? [0, 0];
+            asked += 1;
+            return slot === "a" ? a : b;
+        },
+    };
+};
+const patient = { withinMs: 60_000, askEveryMs: 1 };
+
+test("whoever is connected to either slot is waited for, and nobody longer than that", async () => {
+    const edge = edgeWith([2, 0], [0, 1], [0, 0], [1, 1]);
+    expect(await awaitIdle(edge, "store", patient)).toBe(true);
+    expect(edge.rounds).toBe(3);
+});
+
+test("who stays connected is asked for until the time is up", async () => {
+    expect(await awaitIdle(edgeWith([1, 0]), "store", { withinMs: 0, askEveryMs: 1 })).toBe(false);
+});
+
+test("a rollout that is stopped ends the wait", async () => {
+    const signal = AbortSignal.abort(new Error("another step has failed"));
+    await expect(awaitIdle(edgeWith([1, 0]), "store", { ...patient, signal })).rejects.toThrow("another step");
+});
