@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connectEngine } from "../engine/docker.ts";
 import { describeError } from "../release/errors.ts";
 import type { GuardOrder } from "./guard-process.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, type OpenTransaction, TransactionLost } from "./ledger.ts";
 import { isAlive } from "./process.ts";
 import { settle } from "./recover.ts";
 
@@ -50,13 +50,17 @@ async function watch({ request, open, watched }: GuardOrder): Promise<void> {
 }
 
 async function takeOver(ledger: Ledger, { request, open }: GuardOrder): Promise<void> {
+    let mine: OpenTransaction | undefined;
     for (;;) {
         try {
-            const mine = await ledger.takeOver(open);
+            // What was taken over in a turn before stays this guard's, until it has ended or somebody else takes it.
+            if (mine !== undefined) await ledger.assertHeld(mine);
+            mine ??= await ledger.takeOver(open);
             if (mine === undefined) return log("the transaction has ended, or somebody else has it");
             const outcome = await settle(mine, request);
             return log(`${outcome.outcome}: ${outcome.transaction}`);
         } catch (error) {
+            if (error instanceof TransactionLost) return log(describeError(error));
             log(`not yet: ${describeError(error)}`);
             await sleep(1_000);
         }
