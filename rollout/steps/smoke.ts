@@ -38,19 +38,11 @@ export function isTestedBeforeSwitch(smoke: readonly SmokeStep[], changes: reado
     const disturbed = changes.some(
         ({ change, service }) => change === "join" || (change === "replace" && service.kind === "consumer"),
     );
-    return isAsked && isOne && !disturbed && dependents(own, changes).length === 0;
-}
-
-/** The services that depend on these, directly or through others. */
-function dependents(names: ReadonlySet<string>, changes: readonly Change[]): string[] {
-    const reached = new Set(names);
-    for (let size = 0; size < reached.size; ) {
-        size = reached.size;
-        for (const { service } of changes) {
-            if (service.dependsOn.some((one) => reached.has(one.service))) reached.add(service.name);
-        }
-    }
-    return [...reached].filter((name) => !names.has(name));
+    // Whoever depends on it through others has one of those depend on it directly.
+    const isNeeded = changes.some(
+        ({ service }) => !own.has(service.name) && service.dependsOn.some((one) => own.has(one.service)),
+    );
+    return isAsked && isOne && !disturbed && !isNeeded;
 }
 
 function smokeTest(

@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { emptySlots } from "../../../engine/edge/slots.ts";
 import { probeListenerPort } from "../../../release/probe-address.ts";
-import type { SmokeStep } from "../../../release/types.ts";
 import { runSmoke, type SmokeTarget } from "../../../validation/smoke.ts";
+import { sampleSmokeStep } from "../../unit/rollout/sample-release.ts";
 import { type Service, Stage } from "../edge/stage.ts";
 
 const stage = new Stage({
@@ -28,18 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
-const step = (changes: Partial<SmokeStep>): SmokeStep => ({
-    name: "ask",
-    service: "api",
-    port: 8000,
-    method: "GET",
-    path: "/",
-    headers: {},
-    expect: { status: 200 },
-    save: {},
-    withinMs: 0,
-    ...changes,
-});
+const step = sampleSmokeStep;
 
 test("a chain passes values on and waits for what takes time", async () => {
     const steps = [

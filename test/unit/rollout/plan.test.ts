@@ -2,13 +2,20 @@
 import { describe, expect, test } from "@jest/globals";
 import { connectEngine } from "../../../engine/docker.ts";
 import { EdgeControl } from "../../../engine/edge/edge.ts";
-import type { Dependency, Release, ServiceRelease, SmokeStep } from "../../../release/types.ts";
+import type { Dependency, Release, ServiceRelease } from "../../../release/types.ts";
 import type { RolloutContext } from "../../../rollout/context.ts";
 import { planSteps } from "../../../rollout/plan.ts";
 import { inOrder } from "../../../rollout/runner.ts";
 import type { Change, Situation } from "../../../rollout/situation.ts";
 import type { Step } from "../../../rollout/step.ts";
-import { declaredAll, declaredEdge, sampleRelease, sampleService, sampleServices } from "./sample-release.ts";
+import {
+    declaredAll,
+    declaredEdge,
+    sampleRelease,
+    sampleService,
+    sampleServices,
+    sampleSmokeStep,
+} from "./sample-release.ts";
 
 // Planning only makes the steps, so no call ever goes to this address.
 const engine = connectEngine("unix:///nowhere/docker.sock");
@@ -30,21 +37,9 @@ interface Options {
     readonly previous?: Release;
 }
 
-const smokeOf = (service: string): SmokeStep => ({
-    name: `ask ${service}`,
-    service,
-    port: 1,
-    method: "GET",
-    path: "/",
-    headers: {},
-    expect: { status: 200 },
-    save: {},
-    withinMs: 0,
-});
-
 /** Plans a change of each service by its name; what is not named is kept. */
 function plan(changes: Readonly<Record<string, "start" | "replace" | "join" | "run">>, options: Options = {}) {
-    const smoke = (options.smoke ?? []).map((service) => smokeOf(service));
+    const smoke = (options.smoke ?? []).map((service) => sampleSmokeStep({ name: `ask ${service}`, service }));
     const release = sampleRelease(options.services ?? sampleServices(), { smoke });
     const context = {
         engine,

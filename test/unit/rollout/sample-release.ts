@@ -6,6 +6,7 @@ import type {
     ServiceKind,
     ServiceRelease,
     ServiceSpec,
+    SmokeStep,
 } from "../../../release/types.ts";
 
 export const emptySpec: ServiceSpec = {
@@ -146,3 +147,19 @@ export function declaredAll(release: Release): Record<string, DeclaredContainer>
 }
 
 export const declaredEdge: DeclaredContainer = { id: "id-edge", name: "edge-0000000e-0abcdef" };
+
+/** A question to the api that an answer of 200 satisfies, changed as told. */
+export function sampleSmokeStep(changes: Partial<SmokeStep>): SmokeStep {
+    return {
+        name: "ask",
+        service: "api",
+        port: 8000,
+        method: "GET",
+        path: "/",
+        headers: {},
+        expect: { status: 200 },
+        save: {},
+        withinMs: 0,
+        ...changes,
+    };
+}
