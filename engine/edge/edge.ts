@@ -221,9 +221,10 @@ export class EdgeControl {
         );
     }
 
-    /** Connections that are open to a slot of a service, over all of its ports. */
-    async sessions(service: string, slot: SlotName): Promise<number> {
-        return openSessions(await this.ask("show stat"), service, slot);
+    /** Connections that are open to these slots of a service, over all of its ports. */
+    async sessions(service: string, ...slots: readonly SlotName[]): Promise<number> {
+        const stat = await this.ask("show stat");
+        return slots.reduce((sum, slot) => sum + openSessions(stat, service, slot), 0);
     }
 
     /** Connections that are open to the containers that these services had before the last switch. */

@@ -17,8 +17,7 @@ export async function awaitIdle(
 ): Promise<boolean> {
     const end = performance.now() + withinMs;
     for (;;) {
-        const open = await Promise.all([edge.sessions(service, "a"), edge.sessions(service, "b")]);
-        if (open.every((count) => count === 0)) return true;
+        if ((await edge.sessions(service, "a", "b")) === 0) return true;
         if (performance.now() >= end) return false;
         await sleep(askEveryMs, signal);
     }

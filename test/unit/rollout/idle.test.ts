@@ -7,12 +7,12 @@ const edgeWith = (...counts: readonly (readonly [number, number])[]) => {
     let asked = 0;
     return {
         get rounds() {
-            return asked / 2;
+            return asked;
         },
-        async sessions(_: string, slot: "a" | "b") {
-            const [a, b] = counts[Math.min(Math.floor(asked / 2), counts.length - 1)] ?? [0, 0];
+        async sessions(_: string, ...slots: readonly ("a" | "b")[]) {
+            const [a, b] = counts[Math.min(asked, counts.length - 1)] ?? [0, 0];
             asked += 1;
-            return slot === "a" ? a : b;
+            return slots.reduce((sum, slot) => sum + (slot === "a" ? a : b), 0);
         },
     };
 };
