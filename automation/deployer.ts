@@ -23,8 +23,9 @@ export function ownerState(
     parentOf: (pid: number) => number | undefined = parentOnLinux,
 ): OwnerState {
     if (open.host !== hostname()) return "elsewhere";
-    if (isKnownDead(open)) return "dead";
+    // In this order: of a process that ends meanwhile there is no parent, and that says nothing of its work.
     const parent = parentOf(open.pid);
+    if (isKnownDead(open)) return "dead";
     return parent === undefined || processes.isPulumi(parent) ? "at-work" : "ending";
 }
 

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import { PlumblineError } from "../release/errors.ts";
+import { isAlive } from "../rollout/process.ts";
 
 /** One lock as Pulumi's error text names it. */
 export interface StackLock {
@@ -49,15 +50,14 @@ export function heldError(stack: string, locks: readonly StackLock[], cause: unk
     });
 }
 
-/** This machine. A number that now belongs to a program which is not Pulumi counts as gone. */
+/**
+ * This machine. A number that now belongs to a program which is not Pulumi counts as gone, and so does a zombie: where the
+ * first process of a container asks for nobody's end, a killed Pulumi stays one for ever.
+ */
 export const thisMachine: ProcessTable = {
     host: os.hostname(),
     isPulumi(pid) {
-        try {
-            process.kill(pid, 0);
-        } catch (error) {
-            if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
-        }
+        if (!isAlive(pid, "")) return false;
         try {
             return readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("pulumi");
         } catch {

@@ -19,6 +19,7 @@ import type { ParityOutput } from "../../validation/parity/summary.ts";
 import { rateNames } from "../../validation/rates.ts";
 import { parityReportSchema } from "../../validation/report/findings.ts";
 import { deploymentReportSchema } from "../../validation/report/schema.ts";
+import { expectExit } from "../support/ended.ts";
 import { filesBelow, Project, type Ran } from "../support/project.ts";
 import { findSecrets } from "../support/secret-search.ts";
 
@@ -113,7 +114,7 @@ const postDocument = async (body: string): Promise<string> => {
 describe("a fresh deployment by our command", () => {
     test("ends with exit code 0 and a last line of outcome, release, duration and evidence [R95]", () => {
         expect(deployed.output).toContain("committed");
-        expect(deployed.code).toBe(0);
+        expectExit(deployed, 0);
         const lastLine = deployed.stdout.trimEnd().split("\n").at(-1);
         expect(lastLine).toMatch(
             /^local: committed · release [0-9a-f]{12} · [\d.]+ (s|min \d\d s) · evidence: infrastructure\/reports\/local\/tx-\S+$/,
@@ -221,7 +222,7 @@ describe("what runs", () => {
             // As root, so that it is the file system which says no.
             const write = await project.exec("docker", ["exec", "--user", "0", id, "sh", "-c", "echo x > /probe"]);
             expect(write.output).toMatch(/read-only file system/i);
-            expect(write.code).not.toBe(0);
+            expectExit(write, "failing");
         },
     );
 
@@ -323,7 +324,7 @@ describe("what runs", () => {
     test("is as recorded, says `status` [R71]", async () => {
         const ran = await project.command(["status"]);
         expect(ran.stdout).toContain("local: runs as recorded");
-        expect(ran.code).toBe(0);
+        expectExit(ran, 0);
     });
 });
 
@@ -378,7 +379,7 @@ describe("without a change", () => {
         const ran = await project.pulumi(args);
         expect(ran.output).toMatch(/\d+ unchanged/);
         expect(ran.output).not.toMatch(/\d+ to (create|update|delete|replace)|\d+ (created|updated|deleted|replaced)/);
-        expect(ran.code).toBe(0);
+        expectExit(ran, 0);
         expect(await project.containers(stack)).toEqual(before);
     });
 
@@ -453,11 +454,11 @@ describe("what happens behind Pulumi's back", () => {
             const before = await project.container(stack, service);
             await project.docker([...act, before]);
             const status = await project.command(["status"]);
-            expect(status.code).toBe(30);
+            expectExit(status, 30);
             expect(status.stdout).toContain(`does not run`);
 
             const shown = await project.pulumi(["preview", "--refresh", "--expect-no-changes", "--stack", stack]);
-            expect(shown.code).not.toBe(0);
+            expectExit(shown, "failing");
             expect(shown.stdout).toMatch(/\d+ to (create|update)/);
             const plain = await project.pulumi([
                 "refresh",
@@ -467,16 +468,16 @@ describe("what happens behind Pulumi's back", () => {
                 "--stack",
                 stack,
             ]);
-            expect([plain.code === 0, plain.output]).toEqual([false, expect.any(String)]);
+            expectExit(plain, "failing");
 
             const mended = await project.pulumi(["up", "--refresh", "--yes", "--stack", stack]);
-            expect([mended.code, mended.output]).toEqual([0, expect.any(String)]);
+            expectExit(mended, 0);
             const after = await project.container(stack, service);
             expect(after === before).toBe(what === "stopped");
             const { State } = await inspect(service);
             expect([State.Status, State.Health.Status]).toEqual(["running", "healthy"]);
             const again = await project.pulumi(["preview", "--refresh", "--expect-no-changes", "--stack", stack]);
-            expect([again.code, again.output]).toEqual([0, expect.any(String)]);
+            expectExit(again, 0);
         },
         240_000,
     );
@@ -526,7 +527,7 @@ describe("a property that was changed behind Pulumi's back", () => {
         process.kill(-(killed.pid ?? 0), "SIGKILL");
         await exited;
         const recovered = await project.command(["recover"]);
-        expect([[0, 10].includes(recovered.code ?? -1), recovered.output]).toEqual([true, expect.any(String)]);
+        expectExit(recovered, recovered.code === 10 ? 10 : 0);
         expect(await project.containers(stack)).toEqual(before);
         expect((await project.command(["status"])).code).toBe(0);
         expect((await plan()).plan.filter(({ name }) => name !== "validation")).toEqual([]);
@@ -589,7 +590,7 @@ describe("a property that was changed behind Pulumi's back", () => {
             ["up", "--yes", "--expect-no-changes", "--stack", stack],
         ]) {
             const ran = await project.pulumi(args);
-            expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
+            expectExit(ran, 0);
         }
     }, 300_000);
 
@@ -648,7 +649,7 @@ describe("destroy", () => {
 
     test("and `pulumi up` again finds the same rows, although every secret is new", async () => {
         const ran = await project.pulumi(["up", "--yes", "--stack", stack]);
-        expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
+        expectExit(ran, 0);
         const secrets = await project.secrets(stack);
         expect(Object.keys(secrets)).toEqual(Object.keys(secretsBefore));
         for (const [name, value] of Object.entries(secrets)) expect(value).not.toBe(secretsBefore[name]);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { request } from "undici";
 import { parse } from "yaml";
 import { findCompose } from "../../release/load.ts";
+import { expectExit } from "../support/ended.ts";
 import { Project, type Ran } from "../support/project.ts";
 
 let project: Project;
@@ -39,7 +40,7 @@ afterAll(async () => {
 
 test("`docker compose up --wait` of the baseline becomes healthy, and turns a document into chunks [R03]", async () => {
     const up = await compose("up", "--detach", "--wait");
-    expect([up.code, up.output]).toEqual([0, expect.any(String)]);
+    expectExit(up, 0);
     const key = /^SERVICE_ROLE_KEY=(.*)$/m.exec(await project.read(".env"))?.[1];
     const authorization = `Bearer ${key}`;
     const url = `http://127.0.0.1:${project.port("local", "api")}`;

@@ -8,6 +8,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { expectExit } from "../support/ended.ts";
 import { PrivateEngine, whyNoPrivateEngine } from "../support/private-engine.ts";
 import { Project, type Ran, run, workingTree } from "../support/project.ts";
 import { SmallDisk } from "../support/small-disk.ts";
@@ -119,7 +120,7 @@ onPrivateEngine(
     async () => {
         expect(await running()).toEqual(["edge", "first", "second"]);
         const again = await inside("pulumi", ["preview", "--refresh", "--expect-no-changes", "--stack", "local"]);
-        expect([again.code, again.output]).toEqual([0, expect.any(String)]);
+        expectExit(again, 0);
     },
 );
 
@@ -135,7 +136,7 @@ onPrivateEngine(
         // They were stopped: every one of them was started anew.
         for (const [id, startedAt] of Object.entries(before)) expect(after[id]).not.toBe(startedAt);
         const seen = await inside("pulumi", ["preview", "--refresh", "--expect-no-changes", "--stack", "local"]);
-        expect([seen.code, seen.output]).toEqual([0, expect.any(String)]);
+        expectExit(seen, 0);
         expect((await inside("node", ["automation/main.ts", "status"])).code).toBe(0);
     },
     180_000,
@@ -156,10 +157,10 @@ onPrivateEngine(
         expect([status.code, status.stdout]).toEqual([30, expect.stringContaining("does not run")]);
 
         const mended = await inside("pulumi", ["up", "--refresh", "--yes", "--stack", "local"]);
-        expect([mended.code, mended.output]).toEqual([0, expect.any(String)]);
+        expectExit(mended, 0);
         expect(await running()).toEqual(["edge", "first", "second"]);
         const again = await inside("pulumi", ["preview", "--refresh", "--expect-no-changes", "--stack", "local"]);
-        expect([again.code, again.output]).toEqual([0, expect.any(String)]);
+        expectExit(again, 0);
         expect((await inside("node", ["automation/main.ts", "status"])).code).toBe(0);
     },
     360_000,

@@ -11,6 +11,7 @@ import Docker from "dockerode";
 import type { RecoverResult } from "../../automation/recover.ts";
 import type { ReleasesResult } from "../../automation/releases.ts";
 import type { StatusResult } from "../../automation/status.ts";
+import { expectEnd, expectExit } from "../support/ended.ts";
 import { EngineDoor } from "../support/engine-door.ts";
 import { filesBelow } from "../support/project.ts";
 import { type Part, SmallProject, type SmallVersion, smallStack, type Told } from "../support/small.ts";
@@ -27,9 +28,6 @@ const next = (change: SmallVersion = {}): SmallVersion => {
     return { web: `web ${count}`, store: `store ${count}`, ...change };
 };
 
-const end = ({ exitCode, outcome, ran }: Told) => ({ exitCode, outcome, output: ran.output });
-const ended = (exitCode: number, outcome: string) => ({ exitCode, outcome, output: expect.any(String) });
-
 /** The new container of the store is about to be started: the old one is stopped, and the edge holds its connections. */
 const storeStarts = { method: "POST", path: /\/containers\/store-[^/]+\/start/ };
 /** Any container is about to be removed. The first that a deploy removes is the mark of its own transaction. */
@@ -39,7 +37,7 @@ beforeAll(async () => {
     small = await SmallProject.create((folder) => ({ "docker:host": `unix://${path.join(folder, "engine.sock")}` }));
     door = await EngineDoor.open(path.join(small.folder, "engine.sock"));
     const deployed = await small.command(["deploy"], { timeoutMs: 600_000 });
-    expect(end(deployed)).toEqual(ended(0, "committed"));
+    expectEnd(deployed, 0, "committed");
 }, 660_000);
 
 afterEach(() => door.open());
@@ -89,7 +87,7 @@ async function expectStanding(version: SmallVersion): Promise<void> {
     await small.write(version);
     const plan = ["preview", "--refresh", "--expect-no-changes", "--stack", smallStack];
     const planned = await small.project.pulumi(plan);
-    expect([planned.code, planned.output]).toEqual([0, expect.any(String)]);
+    expectExit(planned, 0);
     await expectServing(version);
 }
 
@@ -126,7 +124,7 @@ describe("everything that works on an update is killed in the middle of a hand-o
         const wanted = next();
         await killedAt(storeStarts, wanted);
         const again = await small.command(["deploy"]);
-        expect(end(again)).toEqual(ended(0, "committed"));
+        expectEnd(again, 0, "committed");
         await expectStanding(wanted);
     }, 180_000);
 
@@ -134,7 +132,7 @@ describe("everything that works on an update is killed in the middle of a hand-o
         const before = standing;
         await killedAt(storeStarts, next());
         await small.write(before);
-        expect(end(await small.command(["deploy"]))).toEqual(ended(0, "unchanged"));
+        expectEnd(await small.command(["deploy"]), 0, "unchanged");
         await expectStanding(before);
     }, 180_000);
 
@@ -155,16 +153,16 @@ describe("everything that works on an update is killed in the middle of a hand-o
         const [clone, ...refused] = await Promise.all([small.clone(), ...refusals]);
         try {
             for (const told of refused) {
-                expect(end(told)).toEqual(ended(30, "refused"));
+                expectEnd(told, 30, "refused");
                 expect(told.failure?.message).toContain("@elsewhere (process ");
                 expect(told.failure?.remedy).toContain("npm run recover -- --yes");
             }
             const stranger = await clone.command(["recover", "--yes"]);
-            expect(end(stranger)).toEqual(ended(30, "refused"));
+            expectEnd(stranger, 30, "refused");
             expect(stranger.failure?.message).toContain("are not in this Pulumi state: TOKEN");
             const env = { PULUMI_BACKEND_URL: `file://${path.join(small.folder, ".plumbline/state")}` };
             const recovered = await clone.command<RecoverResult>(["recover", "--yes"], { env });
-            expect(end(recovered)).toEqual(ended(10, "rolled-back"));
+            expectEnd(recovered, 10, "rolled-back");
             expect(recovered.transaction).toBe(labels["plumbline.transaction.transaction"]);
         } finally {
             await clone.dispose();
@@ -191,16 +189,16 @@ describe("one process of an update is killed alone in the middle of a hand-over,
             expect(small.kill(part)).toBe(1);
             await goneAsker();
             held.release();
-            const { code, output } = await deploying;
-            expect([code, output]).toEqual([exitCode, expect.any(String)]);
+            expectExit(await deploying, exitCode);
             small.kill("helpers");
             await small.untilQuiet();
             const served = ends === "old" ? before : wanted;
             expect([await small.setting("web"), await small.setting("store")]).toEqual([served.web, served.store]);
             const told = await small.command<StatusResult>(["status"]);
-            expect([end(told), told.open]).toEqual([ended(0, "as-recorded"), null]);
+            expectEnd(told, 0, "as-recorded");
+            expect(told.open).toBeNull();
             const again = await small.command(["deploy"]);
-            expect(end(again)).toEqual(ended(0, ends === "old" ? "committed" : "unchanged"));
+            expectEnd(again, 0, ends === "old" ? "committed" : "unchanged");
             await expectStanding(wanted);
         },
         180_000,
@@ -230,7 +228,7 @@ test("killed while a container is created: `recover` removes that one, and no ot
     const recovered = await small.command(["recover"]);
     const names = await small.names();
     await small.project.docker(["rm", "--force", `candidate-${small.name}`]);
-    expect(end(recovered)).toEqual(ended(0, "agreed"));
+    expectEnd(recovered, 0, "agreed");
     expect(names).not.toContain(String(facts.Name).slice(1));
     expect(names).toContain(`candidate-${small.name}`);
     await expectStanding(before);
@@ -245,13 +243,13 @@ describe("after the commit", () => {
         const refusing = door.refuse({ method: "DELETE", path: new RegExp(`/containers/(${id}|${old})`) });
         const deployed = await small.command(["deploy"]);
         refusing.stop();
-        expect(end(deployed)).toEqual(ended(0, "committed"));
+        expectEnd(deployed, 0, "committed");
         const warned = deployed.notes.join("\n");
         expect(warned).toContain("The release is committed, but Pulumi failed afterwards");
         expect(warned).toMatch(new RegExp(`${old}|${id}|web-[0-9a-f]{8}`));
         expect(warned).toContain("npm run recover");
         expect(await small.names()).toContain(old);
-        expect(end(await small.command(["deploy"]))).toEqual(ended(0, "unchanged"));
+        expectEnd(await small.command(["deploy"]), 0, "unchanged");
         await expectStanding(wanted);
     }, 180_000);
 
@@ -260,7 +258,7 @@ describe("after the commit", () => {
         await killedAt(removal, wanted);
         const { commits } = await small.command<ReleasesResult>(["releases"]);
         const recovered = await small.command<RecoverResult>(["recover"]);
-        expect(end(recovered)).toEqual(ended(0, "committed"));
+        expectEnd(recovered, 0, "committed");
         expect([recovered.release, recovered.transaction]).toEqual([commits[0]?.release, commits[0]?.transaction]);
         await expectStanding(wanted);
     }, 180_000);
@@ -269,7 +267,7 @@ describe("after the commit", () => {
         const wanted = next();
         await killedAt(removal, wanted, "all but the guard");
         const deployed = await small.command(["deploy"]);
-        expect(deployed.exitCode).toBe(0);
+        expectExit(deployed.ran, 0);
         await small.untilQuiet();
         await expectStanding(wanted);
     }, 180_000);
@@ -283,16 +281,16 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
             await small.project.docker(["rm", "--force", old]);
             await small.project.docker(["rmi", "--force", image]);
         });
-        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expectEnd(failed, 20, "rollback-failed");
         expect(failed.failure?.message).toContain(`${old} is gone`);
 
         // Its release cannot be asked for again: the image that was committed is no more.
         const { commits } = await small.command<ReleasesResult>(["releases"]);
         const wanted = next({ storeImage: "b" });
         await small.write(wanted);
-        expect(end(await small.command(["deploy"]))).toEqual(ended(0, "committed"));
+        expectEnd(await small.command(["deploy"]), 0, "committed");
         const refused = await small.command(["rollback", commits[0]?.release ?? ""]);
-        expect(end(refused)).toEqual(ended(30, "refused"));
+        expectEnd(refused, 30, "refused");
         expect(refused.failure?.message).toMatch(/cannot be put back: its image \S+ is gone/);
         await expectServing(wanted);
     }, 240_000);
@@ -309,10 +307,10 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         const failed = await small.command(["deploy"]);
         await writeFile(file, good);
         await small.project.docker(["cp", file, entry]);
-        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expectEnd(failed, 20, "rollback-failed");
         expect(failed.failure?.message).toContain(`is damaged: release-${commits[0]?.release}.json`);
         // Once the entry can be read, what the failed update has declared is cleared away.
-        expect(end(await small.command(["recover"]))).toEqual(ended(0, "agreed"));
+        expectEnd(await small.command(["recover"]), 0, "agreed");
         await expectServing(standing);
     }, 240_000);
 
@@ -323,13 +321,13 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         const [tag = "", image = ""] = (await small.project.docker(facts)).split(" ");
         const other = await small.project.docker(["inspect", "--format", "{{.Image}}", await nameOf("web")]);
         const failed = await failingWhile({ storeImage: "b" }, () => small.project.docker(["tag", other, tag]));
-        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expectEnd(failed, 20, "rollback-failed");
         expect(failed.failure).toMatchObject({ category: "image", service: "store" });
         expect(failed.failure?.message).toContain(`its image ${tag} is another one now`);
         expect(await small.project.docker(facts)).toBe(`${tag} ${image} true`);
         expect(await small.setting("store")).toBe(before.store ?? "first");
         await small.project.docker(["tag", image, tag]);
-        expect(end(await small.command(["recover"]))).toEqual(ended(0, "agreed"));
+        expectEnd(await small.command(["recover"]), 0, "agreed");
         await expectServing(before);
     }, 240_000);
 
@@ -337,14 +335,14 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         const before = standing;
         const old = await nameOf("store");
         const failed = await failingWhile({ storeImage: "b" }, () => remakeByHand(old, "TOY_SETTING=by hand"));
-        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expectEnd(failed, 20, "rollback-failed");
         expect(failed.failure?.message).toContain("store runs, but it is not what was committed: container ");
         expect(failed.failure?.message).toContain("with another TOY_SETTING in its environment");
         expect(await small.setting("store")).toBe("by hand");
         // The release that was committed is not what runs, so that its deploy is no matter of nothing to do.
         await small.write(before);
         const mended = await small.command(["deploy"]);
-        expect(end(mended)).toEqual(ended(0, "committed"));
+        expectEnd(mended, 0, "committed");
         expect(mended.notes.join("\n")).toContain(`${old} is another container than the one that was committed`);
         await small.project.docker(["rm", old]);
         await expectServing(before);
@@ -356,10 +354,10 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         await killedAt(storeStarts, wanted);
         await small.project.docker(["rm", "--force", old]);
         const failed = await small.command(["recover"]);
-        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expectEnd(failed, 20, "rollback-failed");
         expect(failed.failure?.message).toContain(`${old} is gone`);
         const deployed = await small.command(["deploy"]);
-        expect(end(deployed)).toEqual(ended(0, "committed"));
+        expectEnd(deployed, 0, "committed");
         expect(deployed.notes.join("\n")).toContain("What ran before cannot be put back");
         await expectServing(wanted);
     }, 240_000);
@@ -375,13 +373,13 @@ describe("what cannot be put back is said, and never reported as rolled back [R9
         );
         await small.untilQuiet();
         const told = await small.command(["status"]);
-        expect(end(told)).toEqual(ended(30, "deviates"));
+        expectEnd(told, 30, "deviates");
         expect(told.failure?.message).toContain("A deployer has died and left");
         const failed = await small.command(["recover"]);
-        expect(end(failed)).toEqual(ended(20, "rollback-failed"));
+        expectEnd(failed, 20, "rollback-failed");
         expect(failed.failure?.message).toContain("could not be ended");
         refusing.stop();
-        expect(end(await small.command(["recover"]))).toEqual(ended(10, "rolled-back"));
+        expectEnd(await small.command(["recover"]), 10, "rolled-back");
         await expectStanding(before);
     }, 240_000);
 });

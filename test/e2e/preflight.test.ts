@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { preview } from "../../automation/preview.ts";
 import { findCompose } from "../../release/load.ts";
+import { expectExit } from "../support/ended.ts";
 import { Project } from "../support/project.ts";
 
 let project: Project;
@@ -56,7 +57,7 @@ describe("a machine without an engine", () => {
 
     test("still shows the plan, with one warning of what nobody could judge; an update is refused [R10]", async () => {
         const plan = await project.pulumi(["preview", "--json", "--stack", "local"], { env });
-        expect([plan.code, plan.output]).toEqual([0, expect.any(String)]);
+        expectExit(plan, 0);
         const { steps } = JSON.parse(plan.stdout) as { steps: { op: string; urn: string }[] };
         expect(steps.filter(({ op }) => op === "create").length).toBeGreaterThan(20);
         const ours = await project.command(["preview"], { env });
@@ -126,7 +127,7 @@ describe("`ports: auto`, beside a volume of compose that is taken over", () => {
         expect(status.output).toMatch(/Moved: api is published on port \d+ in the place of/);
         await new Promise((resolve) => stranger.close(resolve));
         const free = await project.pulumi(["preview", "--stack", "local", "--expect-no-changes"]);
-        expect([free.code, free.output]).toEqual([0, expect.any(String)]);
+        expectExit(free, 0);
         expect((await project.summary("local")).release).toBe(before.release);
     }, 300_000);
 

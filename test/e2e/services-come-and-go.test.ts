@@ -9,6 +9,7 @@ import type { DeployResult } from "../../automation/deploy.ts";
 import type { PreviewResult } from "../../automation/preview.ts";
 import type { ReleasesResult } from "../../automation/releases.ts";
 import type { StatusResult } from "../../automation/status.ts";
+import { expectEnd, expectExit } from "../support/ended.ts";
 import { SmallProject, smallStack } from "../support/small.ts";
 
 let small: SmallProject;
@@ -62,7 +63,7 @@ afterAll(() => small?.dispose(), 120_000);
 test("the plan tells the gap of the edge, as it was measured here, and the volume that stays [R91]", async () => {
     await small.write({ more: ["desk"], smokeFails: true });
     const plan = await small.command<PreviewResult>(["preview"]);
-    expect(plan.exitCode).toBe(0);
+    expectExit(plan.ran, 0);
     const told = plan.notes.join("\n");
     expect(told).toMatch(gapNote);
     expect(told).toContain(volumeNote());
@@ -71,7 +72,7 @@ test("the plan tells the gap of the edge, as it was measured here, and the volum
 
 test("a release that fails after its services came and went is undone: the old edge, the old service, its data [R91] [R95]", async () => {
     const failed = await small.command<DeployResult>(["deploy"]);
-    expect([failed.exitCode, failed.outcome]).toEqual([10, "rolled-back"]);
+    expectEnd(failed, 10, "rolled-back");
     expect(failed.failure?.message).toContain("the smoke test failed");
     await expectAllOld();
     const timeline = await readFile(path.join(small.folder, failed.evidence ?? "", "timeline.jsonl"), "utf8");
@@ -90,7 +91,7 @@ test("a release that fails after its services came and went is undone: the old e
 test("the same under plain `pulumi up`, directly after it: undone and quarantined by the undo itself [R95] [R99]", async () => {
     await small.write({ store: "second", more: ["desk"], smokeFails: true });
     const plain = await small.project.pulumi(["up", "--yes", "--stack", smallStack]);
-    expect(plain.code).not.toBe(0);
+    expectExit(plain, "failing");
     expect(plain.output).toContain("the smoke test failed");
     expect(plain.output).toContain(`Release ${first} runs as before, proven.`);
     await expectAllOld();
@@ -106,9 +107,9 @@ test("the same under plain `pulumi up`, directly after it: undone and quarantine
     expect(timeline).toMatch(/"event":"undo-done","step":"hand over store"/);
     expect(timeline).toMatch(/"event":"undo-done","step":"remove shelf"/);
     const refused = await small.command<DeployResult>(["deploy"]);
-    expect([refused.exitCode, refused.outcome]).toEqual([30, "refused"]);
+    expectEnd(refused, 30, "refused");
     expect(refused.failure?.message).toContain(`release ${release} was undone by transaction ${transaction}`);
-    expect((await small.command(["recover"])).exitCode).toBe(0);
+    expectExit((await small.command(["recover"])).ran, 0);
     expect((await small.command<PreviewResult>(["preview", "--refresh"])).plan).toEqual([]);
     await expectAllOld();
 }, 180_000);
@@ -116,7 +117,7 @@ test("the same under plain `pulumi up`, directly after it: undone and quarantine
 test("a good one directly after two broken ones is committed, and lists the volume that no service has any more [R95]", async () => {
     await small.write({ store: "second", more: ["desk"] });
     const deployed = await small.command<DeployResult>(["deploy"]);
-    expect([deployed.exitCode, deployed.outcome, deployed.ran.output]).toEqual([0, "committed", expect.any(String)]);
+    expectEnd(deployed, 0, "committed");
     expect(deployed.notes.join("\n")).toContain(volumeNote());
     expect(deployed.summary).toMatchObject({ leftVolumes: [shelfVolume()], edgeGapMs: expect.any(Number) });
     expect(Object.keys(await running()).sort()).toEqual(["desk", "edge", "store", "web"]);
@@ -132,7 +133,7 @@ test("a change of the edge's own settings alone goes out as a release, and touch
     const old = await running();
     await small.project.configure(smallStack, { "plumbline:edge": { holdSeconds: 41 } });
     const deployed = await small.command<DeployResult>(["deploy"]);
-    expect([deployed.exitCode, deployed.outcome, deployed.ran.output]).toEqual([0, "committed", expect.any(String)]);
+    expectEnd(deployed, 0, "committed");
     expect(await running()).toEqual(old);
     const config = ["exec", old.edge?.split(" ")[1] ?? "", "cat", "/etc/plumbline-edge/haproxy.cfg"];
     expect(await small.project.docker(config)).toMatch(/timeout queue +41000(ms)?/);
@@ -141,7 +142,7 @@ test("a change of the edge's own settings alone goes out as a release, and touch
 test("a service that comes back finds its data", async () => {
     await small.write({ store: "second", more: ["shelf", "desk"] });
     const deployed = await small.command<DeployResult>(["deploy"]);
-    expect([deployed.exitCode, deployed.outcome, deployed.ran.output]).toEqual([0, "committed", expect.any(String)]);
+    expectEnd(deployed, 0, "committed");
     expect(await lines()).toEqual(["kept"]);
     expect((await small.command<StatusResult>(["status"])).leftVolumes).toEqual([]);
 }, 120_000);

@@ -9,6 +9,7 @@ import type { PreviewResult } from "../../automation/preview.ts";
 import type { ReleasesResult } from "../../automation/releases.ts";
 import type { RollbackResult } from "../../automation/rollback.ts";
 import type { StatusResult } from "../../automation/status.ts";
+import { expectEnd, expectExit } from "../support/ended.ts";
 import { EngineDoor } from "../support/engine-door.ts";
 import type { Ran } from "../support/project.ts";
 import { SmallProject, smallStack, type Told } from "../support/small.ts";
@@ -25,15 +26,13 @@ const listed = (at: SmallProject) => at.command<ReleasesResult>(["releases"]);
 const status = (at: SmallProject) => at.command<StatusResult>(["status"]);
 
 /** What a command's end is judged by, with its output for a failed expectation to show. */
-const end = ({ exitCode, outcome, ran }: Told) => ({ exitCode, outcome, output: ran.output });
-const ended = (exitCode: number, outcome: string) => ({ exitCode, outcome, output: expect.any(String) });
 
 beforeAll(async () => {
     ours = await SmallProject.create((folder) => ({ "docker:host": `unix://${path.join(folder, "engine.sock")}` }));
     door = await EngineDoor.open(path.join(ours.folder, "engine.sock"));
     theirs = await ours.clone();
     const deployed = await ours.command(["deploy"], { timeoutMs: 600_000 });
-    expect(end(deployed)).toEqual(ended(0, "committed"));
+    expectEnd(deployed, 0, "committed");
     releases.first = deployed.release ?? "";
 }, 660_000);
 
@@ -55,20 +54,20 @@ describe("two deployers at once", () => {
         const before = await ours.names();
 
         const second = await theirs.command(["deploy"]);
-        expect(end(second)).toEqual(ended(30, "refused"));
+        expectEnd(second, 30, "refused");
         const who = `${userInfo().username}@${hostname()} \\(process \\d+\\)`;
         expect(second.failure?.message).toMatch(
             new RegExp(`transaction tx-\\S+ of ${who} has been under way since 20\\S+Z`),
         );
         expect(second.failure?.remedy).toContain("npm run recover");
         const plain = await up(theirs);
-        expect(plain.code).not.toBe(0);
+        expectExit(plain, "failing");
         expect(plain.output).toContain(second.failure?.message);
         expect(await ours.names()).toEqual(before);
         held.release();
 
         const committed = await first;
-        expect(end(committed)).toEqual(ended(0, "committed"));
+        expectEnd(committed, 0, "committed");
         releases.second = committed.release ?? "";
         expect(await ours.setting("web")).toBe("second");
     }, 240_000);
@@ -78,43 +77,43 @@ describe("two deployers at once", () => {
         expect(a.commits.map(({ release }) => release)).toEqual([releases.second, releases.first]);
         expect([b.commits, b.quarantined, b.pinned]).toEqual([a.commits, a.quarantined, a.pinned]);
         const [c, d] = [await status(ours), await status(theirs)];
-        expect([end(c), end(d)]).toEqual([ended(0, "as-recorded"), ended(0, "as-recorded")]);
+        for (const told of [c, d]) expectEnd(told, 0, "as-recorded");
         expect([d.release, d.services]).toEqual([c.release, c.services]);
     }, 120_000);
 
     test("a Pulumi state that does not know what runs is refused, by every door, plans too, and nothing changes [R94]", async () => {
         const before = await ours.names();
         const deployed = await theirs.command(["deploy"]);
-        expect(end(deployed)).toEqual(ended(30, "refused"));
+        expectEnd(deployed, 30, "refused");
         expect(deployed.failure?.message).toContain("was deployed from another Pulumi state than this one");
         const plain = await up(theirs);
-        expect(plain.code).not.toBe(0);
+        expectExit(plain, "failing");
         expect(plain.output).toContain(deployed.failure?.message);
         const plan = ["preview", "--stack", smallStack];
         const [planned, plainlyPlanned] = await Promise.all([theirs.command(plan), theirs.project.pulumi(plan)]);
-        expect(end(planned)).toEqual(ended(30, "refused"));
+        expectEnd(planned, 30, "refused");
         expect(planned.failure).toMatchObject({ category: "settings", remedy: deployed.failure?.remedy });
         expect(planned.failure?.message).toContain(deployed.failure?.message);
-        expect(plainlyPlanned.code).not.toBe(0);
+        expectExit(plainlyPlanned, "failing");
         expect(plainlyPlanned.output).toContain(deployed.failure?.message);
         for (const command of [
             ["rollback", "--stack", smallStack],
             ["destroy", "--volumes", "--yes"],
         ]) {
             const refused = await theirs.command(command);
-            expect(end(refused)).toEqual(ended(30, "refused"));
+            expectEnd(refused, 30, "refused");
             expect(refused.failure?.message).toBe(deployed.failure?.message);
         }
-        expect(end(await theirs.command(["recover"]))).toEqual(ended(0, "unchanged"));
+        expectEnd(await theirs.command(["recover"]), 0, "unchanged");
         expect(await ours.names()).toEqual(before);
-        expect(end(await status(ours))).toEqual(ended(0, "as-recorded"));
+        expectEnd(await status(ours), 0, "as-recorded");
     }, 240_000);
 
     test("with the state that deployed it the second clone goes on where the first was", async () => {
         const env = { PULUMI_BACKEND_URL: `file://${path.join(ours.folder, ".plumbline/state")}` };
         await theirs.write({ web: "second" });
         const same = await theirs.command(["deploy"], { env });
-        expect(end(same)).toEqual(ended(0, "unchanged"));
+        expectEnd(same, 0, "unchanged");
         expect(same.release).toBe(releases.second);
     }, 120_000);
 });
@@ -125,12 +124,12 @@ describe("a release that was undone", () => {
     test("two broken ones in a row leave what ran before [R95] [R99]", async () => {
         await ours.write({ web: "broken", webFault: "exit-at-boot" });
         const broken = await ours.command(["deploy"]);
-        expect(end(broken)).toEqual(ended(10, "rolled-back"));
+        expectEnd(broken, 10, "rolled-back");
         releases.broken = (await listed(ours)).quarantined[0]?.release ?? "";
         // Its store fails the first time that it starts, and never again.
         await ours.write({ web: "third", store: "third", storeFault: "wrong-first" });
         undone = await ours.command(["deploy"]);
-        expect(end(undone)).toEqual(ended(10, "rolled-back"));
+        expectEnd(undone, 10, "rolled-back");
         expect(await ours.setting("web")).toBe("second");
         expect(await ours.setting("store")).toBe("first");
     }, 180_000);
@@ -142,10 +141,10 @@ describe("a release that was undone", () => {
         const [{ transaction = "", release = "" } = {}] = quarantined;
         releases.third = release;
         const refused = await ours.command(["deploy"]);
-        expect(end(refused)).toEqual(ended(30, "refused"));
+        expectEnd(refused, 30, "refused");
         expect(refused.failure?.message).toContain(`release ${release} was undone by transaction ${transaction}`);
         const plain = await up(ours);
-        expect(plain.code).not.toBe(0);
+        expectExit(plain, "failing");
         expect(plain.output).toContain(`release ${release} was undone by transaction ${transaction}`);
         expect(plain.output).toContain("--force");
         expect(await ours.setting("web")).toBe("second");
@@ -153,7 +152,7 @@ describe("a release that was undone", () => {
 
     test("is deployed when it is forced, and the ledger, the list and the report say so [R99]", async () => {
         const forced = await ours.command<{ summary: { evidence: string } }>(["deploy", "--force"]);
-        expect(end(forced)).toEqual(ended(0, "committed"));
+        expectEnd(forced, 0, "committed");
         expect(forced.release).toBe(releases.third);
         const { commits, quarantined } = await listed(ours);
         expect(commits[0]).toMatchObject({ release: releases.third, forced: true, isRunning: true });
@@ -166,7 +165,7 @@ describe("a release that was undone", () => {
     test("does not stand in the way of a good one", async () => {
         await ours.write({ web: "fourth", store: "third", storeFault: "wrong-first" });
         const good = await ours.command(["deploy"]);
-        expect(end(good)).toEqual(ended(0, "committed"));
+        expectEnd(good, 0, "committed");
         releases.fourth = good.release ?? "";
         expect((await listed(ours)).commits[0]).toMatchObject({ release: releases.fourth, forced: false });
     }, 120_000);
@@ -176,17 +175,17 @@ describe("going back on purpose", () => {
     test("a name that fits none, or several, is refused with the candidates", async () => {
         const all = ["fourth", "third", "second", "first"].map((name) => releases[name]);
         const unknown = await ours.command(["rollback", "nothing"]);
-        expect(end(unknown)).toEqual(ended(30, "refused"));
+        expectEnd(unknown, 30, "refused");
         expect(unknown.failure?.message).toContain(`Committed were: ${all.join(", ")}.`);
         // Every id begins with nothing at all.
         const several = await ours.command(["rollback", ""]);
-        expect(end(several)).toEqual(ended(30, "refused"));
+        expectEnd(several, 30, "refused");
         expect(several.failure?.message).toContain(`several releases: ${all.join(", ")}`);
     }, 60_000);
 
     test("a release by the beginning of its id runs again, and is pinned in every plan [R99]", async () => {
         const back = await ours.command<RollbackResult>(["rollback", releases.first?.slice(0, 8) ?? ""]);
-        expect(end(back)).toEqual(ended(0, "committed"));
+        expectEnd(back, 0, "committed");
         expect([back.release, back.pinned]).toEqual([releases.first, releases.first]);
         expect([await ours.setting("web"), await ours.setting("store")]).toEqual(["first", "first"]);
         const plan = await ours.command<PreviewResult>(["preview"]);
@@ -198,20 +197,21 @@ describe("going back on purpose", () => {
 
     test("deploys keep it; a refused or failed `--unpin` does too", async () => {
         const kept = await ours.command(["deploy"]);
-        expect(end(kept)).toEqual(ended(0, "unchanged"));
+        expectEnd(kept, 0, "unchanged");
         expect(kept.release).toBe(releases.first);
         await ours.write({ web: "broken", webFault: "exit-at-boot" });
-        expect(end(await ours.command(["deploy", "--unpin"]))).toEqual(ended(30, "refused"));
+        expectEnd(await ours.command(["deploy", "--unpin"]), 30, "refused");
         expect((await status(ours)).pin?.release).toBe(releases.first);
     }, 120_000);
 
     test("`deploy --unpin` brings the release of the checkout, and takes the pin out", async () => {
         await ours.write({ web: "fourth", store: "third", storeFault: "wrong-first" });
         const newest = await ours.command(["deploy", "--unpin"]);
-        expect(end(newest)).toEqual(ended(0, "committed"));
+        expectEnd(newest, 0, "committed");
         expect(newest.release).toBe(releases.fourth);
         const told = await status(ours);
-        expect([end(told), told.pin]).toEqual([ended(0, "as-recorded"), null]);
+        expectEnd(told, 0, "as-recorded");
+        expect(told.pin).toBeNull();
         const plan = await ours.command<PreviewResult>(["preview", "--refresh"]);
         expect([plan.plan, plan.notes]).toEqual([[], []]);
     }, 120_000);
@@ -221,7 +221,7 @@ test("a stack whose Pulumi state is lost comes up again once what runs was taken
     const { project } = ours;
     await project.exec("sh", ["-c", "rm -rf .plumbline/state && mkdir .plumbline/state"]);
     const refused = await ours.command(["deploy"]);
-    expect(end(refused)).toEqual(ended(30, "refused"));
+    expectEnd(refused, 30, "refused");
     expect(refused.failure?.message).toContain("was deployed from another Pulumi state than this one");
     // As docs/troubleshooting.md has it.
     const labels = ["label=plumbline.service", `label=plumbline.project=${ours.name}`].flatMap((it) => [
@@ -232,7 +232,7 @@ test("a stack whose Pulumi state is lost comes up again once what runs was taken
     await project.docker(["rm", "--force", ...running]);
     await project.docker(["network", "rm", `${ours.name}_network`]);
     const deployed = await ours.command(["deploy"]);
-    expect(end(deployed)).toEqual(ended(0, "committed"));
+    expectEnd(deployed, 0, "committed");
     // Its store fails the first time that it starts on a volume: this is not the first time.
     expect(await ours.setting("store")).toBe("third");
 }, 120_000);

@@ -1,7 +1,11 @@
 /** Who holds a stack, and when his lock may be cleared. */
 import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { areStale, heldError, parseLocks, type StackLock, thisMachine } from "../../../automation/lock.ts";
+import { zombie } from "../../support/zombie.ts";
 
 const text = `error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with \`pulumi cancel\`.
   file:///p/.plumbline/state/.pulumi/locks/organization/plumbline/local/1.json: created by ann@builder (pid 4711) at 2026-01-02T03:04:05Z`;
@@ -34,5 +38,17 @@ describe("a lock", () => {
         const ended = spawnSync(process.execPath, ["-e", ""]).pid;
         expect(thisMachine.isPulumi(ended)).toBe(false);
         expect(thisMachine.isPulumi(process.pid)).toBe(false);
+    });
+    test("of a Pulumi that was killed and whose end nobody asks for counts as gone [R94]", async () => {
+        const folder = await mkdtemp(path.join(tmpdir(), "plumbline-lock-"));
+        try {
+            await symlink("/bin/true", path.join(folder, "pulumi"));
+            const { pid, parent } = await zombie(path.join(folder, "pulumi"));
+            expect(await readFile(`/proc/${pid}/comm`, "utf8")).toBe("pulumi\n");
+            expect(thisMachine.isPulumi(pid)).toBe(false);
+            parent.kill("SIGKILL");
+        } finally {
+            await rm(folder, { recursive: true });
+        }
     });
 });

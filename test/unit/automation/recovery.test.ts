@@ -5,7 +5,7 @@ import { describe, expect, test } from "@jest/globals";
 import { describeOwner, ownerState } from "../../../automation/deployer.ts";
 import { recordedFailure } from "../../../automation/recorded-failure.ts";
 import { declaredValues, stateFacts } from "../../../automation/state.ts";
-import { processStartTime } from "../../../rollout/process.ts";
+import { isAlive, processStartTime } from "../../../rollout/process.ts";
 
 const here = { host: hostname(), pid: process.pid, pidStart: processStartTime(process.pid) };
 const pulumiRuns = { host: hostname(), isPulumi: () => true };
@@ -25,6 +25,18 @@ describe("the owner of an open transaction [F12]", () => {
         const { pid } = spawnSync(process.execPath, ["--version"]);
         expect(ownerState({ ...here, pid }, pulumiRuns)).toBe("dead");
         expect(ownerState({ ...here, pidStart: "1" }, pulumiRuns)).toBe("dead");
+    });
+
+    test("is dead when it ends while it is looked at, not at work", () => {
+        const child = spawn("sleep", ["60"], { stdio: "ignore" });
+        const pid = child.pid ?? 0;
+        const pidStart = processStartTime(pid);
+        const endsIt = () => {
+            process.kill(pid, "SIGKILL");
+            while (isAlive(pid, pidStart));
+            return undefined;
+        };
+        expect(ownerState({ host: hostname(), pid, pidStart }, pulumiRuns, endsIt)).toBe("dead");
     });
 
     test("is a child of Pulumi by its real parent", async () => {

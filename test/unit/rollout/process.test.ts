@@ -1,10 +1,10 @@
 /** Whether a process is alive, asked of real ones. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { isAlive, isKnownDead, processStartTime } from "../../../rollout/process.ts";
+import { zombie } from "../../support/zombie.ts";
 
 const spawned: ChildProcess[] = [];
 
@@ -28,23 +28,6 @@ async function killed({ child }: { child: ChildProcess }): Promise<void> {
     const ended = once(child, "exit");
     child.kill("SIGKILL");
     await ended;
-}
-
-/** Ends only once its parent, the shell, has become a program that never asks for the end of a child. */
-const ENDS_UNDER_SLEEP = "until grep -q sleep /proc/$$/comm; do :; done";
-
-/** A process that has ended and whose parent, which runs on, never asks for its end. */
-async function zombie(): Promise<number> {
-    const parent = spawn("sh", ["-c", `(${ENDS_UNDER_SLEEP}) & echo $!; exec sleep 600`], {
-        stdio: ["ignore", "pipe", "ignore"],
-    });
-    spawned.push(parent);
-    const [line] = (await once(parent.stdout, "data")) as [Buffer];
-    return Number(line.toString("utf8"));
-}
-
-async function statOf(pid: number): Promise<string> {
-    return readFile(`/proc/${pid}/stat`, "utf8");
 }
 
 describe("a process", () => {
@@ -73,8 +56,8 @@ describe("a process", () => {
     });
 
     test("that is a zombie is not alive, although its number is still taken", async () => {
-        const pid = await zombie();
-        while (!/\) Z /.test(await statOf(pid))) await new Promise((resolve) => setTimeout(resolve, 20));
+        const { pid, parent } = await zombie();
+        spawned.push(parent);
         expect(() => process.kill(pid, 0)).not.toThrow();
         expect(processStartTime(pid)).toMatch(/^\d+$/);
         expect(isAlive(pid, processStartTime(pid))).toBe(false);
