@@ -57,7 +57,7 @@ async function killedAt(
     const held = door.hold(moment);
     const deploying = small.project.command(["deploy"]);
     await Promise.race([held.reached, deploying.then(({ output }) => Promise.reject(new Error(output)))]);
-    small.kill(which);
+    await small.kill(which);
     await deploying;
     await goneAsker();
     held.release();
@@ -186,11 +186,11 @@ describe("one process of an update is killed alone in the middle of a hand-over,
             const held = door.hold(storeStarts);
             const deploying = small.project.command(["deploy"]);
             await Promise.race([held.reached, deploying.then(({ output }) => Promise.reject(new Error(output)))]);
-            expect(small.kill(part)).toBe(1);
+            expect(await small.kill(part)).toBe(1);
             await goneAsker();
             held.release();
             expectExit(await deploying, exitCode);
-            small.kill("helpers");
+            await small.kill("helpers");
             await small.untilQuiet();
             const served = ends === "old" ? before : wanted;
             expect([await small.setting("web"), await small.setting("store")]).toEqual([served.web, served.store]);
@@ -211,7 +211,7 @@ test("killed while a container is created: `recover` removes that one, and no ot
     const held = door.holdAnswer({ method: "POST", path: /\/containers\/create\?name=web-/ });
     const deploying = small.project.command(["deploy"]);
     await held.reached;
-    small.kill("all");
+    await small.kill("all");
     await deploying;
     await goneAsker();
     held.release();

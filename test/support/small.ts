@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { stringify } from "yaml";
 import type { CommandResult } from "../../automation/result.ts";
+import { isAlive, processStartTime } from "../../rollout/process.ts";
 import { Project, type Ran, type RunOptions } from "./project.ts";
 
 export const smallStack = "local";
@@ -199,31 +200,38 @@ export class SmallProject {
 
     /**
      * `kill -9` of processes that work in the project's folder: commands, Pulumi, its plugins, the providers, the guard.
+     * Waits until they are gone: a process that writes to a busy disk outlives the order to end for a while.
      * @returns how many there were
      */
-    kill(which: "all" | "all but the guard" | Part): number {
-        let killed = 0;
-        for (const { pid, command } of this.processes()) {
-            if (which === "all but the guard" && partOf.guard.test(command)) continue;
-            if (which in partOf && !partOf[which as Part].test(command)) continue;
+    async kill(which: "all" | "all but the guard" | Part): Promise<number> {
+        const meant = this.processes().filter(({ command }) =>
+            which in partOf ? partOf[which as Part].test(command) : which === "all" || !partOf.guard.test(command),
+        );
+        for (const { pid } of meant) {
             try {
                 process.kill(pid, "SIGKILL");
-                killed += 1;
             } catch (error) {
                 if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
             }
         }
-        return killed;
+        await until(
+            () => meant.every(({ pid, startTime }) => !isAlive(pid, startTime)),
+            () => `killed, and still there: ${JSON.stringify(meant)}`,
+        );
+        return meant.length;
     }
 
     /** The processes that work in the project's folder. */
-    processes(): { readonly pid: number; readonly command: string }[] {
+    processes(): { readonly pid: number; readonly startTime: string; readonly command: string }[] {
         return readdirSync("/proc").flatMap((entry) => {
             const pid = Number(entry);
             if (!Number.isInteger(pid) || pid === process.pid) return [];
             try {
                 if (!readlinkSync(`/proc/${pid}/cwd`).startsWith(this.folder)) return [];
-                return [{ pid, command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }];
+                const startTime = processStartTime(pid);
+                return [
+                    { pid, startTime, command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") },
+                ];
             } catch {
                 return []; // It has ended meanwhile.
             }
@@ -232,14 +240,14 @@ export class SmallProject {
 
     /** Waits until nothing works in the project's folder any more. */
     async untilQuiet(): Promise<void> {
-        for (let asked = 0; this.processes().length > 0; asked += 1) {
-            if (asked === 1200) throw new Error(`still at work: ${JSON.stringify(this.processes())}`);
-            await sleep(100);
-        }
+        await until(
+            () => this.processes().length === 0,
+            () => `still at work: ${JSON.stringify(this.processes())}`,
+        );
     }
 
     async dispose(): Promise<void> {
-        this.kill("all");
+        await this.kill("all");
         await this.project.dispose();
         if (!this.#isClone) await this.#removeImages();
     }
@@ -259,5 +267,13 @@ export class SmallProject {
             ]);
             if (variant.includes(this.name)) await this.project.docker(["rmi", "--force", id]);
         }
+    }
+}
+
+/** Two minutes at the most. */
+async function until(isTrue: () => boolean, inWords: () => string): Promise<void> {
+    for (let asked = 0; !isTrue(); asked += 1) {
+        if (asked === 1200) throw new Error(inWords());
+        await sleep(100);
     }
 }
