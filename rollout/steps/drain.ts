@@ -1,7 +1,7 @@
 /** Waiting, bounded, for what clients have begun on the previous containers (R98). */
-import { sleep } from "../../engine/retry.ts";
 import type { RolloutContext } from "../context.ts";
 import { nothingToUndo, type Step } from "../step.ts";
+import { awaitIdle } from "./idle.ts";
 
 const askEveryMs = 250;
 
@@ -14,17 +14,10 @@ export function drainStep(context: RolloutContext, services: readonly string[], 
         after,
         done: async () => (await open()) === 0,
         async apply(signal) {
-            const end = performance.now() + release.drainMs;
-            for (;;) {
-                const left = await open();
-                if (left === 0) return;
-                if (performance.now() > end) {
-                    const message = `${left} connections to the previous containers are still open after ${release.drainMs / 1000} s`;
-                    context.timeline.record({ event: "note", message });
-                    return;
-                }
-                await sleep(askEveryMs, signal);
-            }
+            const left = await awaitIdle(open, { withinMs: release.drainMs, askEveryMs, signal });
+            if (left === 0) return;
+            const message = `${left} connections to the previous containers are still open after ${release.drainMs / 1000} s`;
+            context.timeline.record({ event: "note", message });
         },
         undo: nothingToUndo,
     };

@@ -35,7 +35,7 @@ export function handedOver(
 async function holdAndSettle(edge: EdgeControl, service: string, signal?: AbortSignal): Promise<void> {
     await edge.hold(service);
     const until = signal === undefined ? {} : { signal };
-    await awaitIdle(edge, service, { withinMs: settleMs, askEveryMs: 20, ...until });
+    await awaitIdle(() => edge.sessions(service, "a", "b"), { withinMs: settleMs, askEveryMs: 20, ...until });
 }
 
 /**

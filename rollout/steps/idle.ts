@@ -1,5 +1,4 @@
-/** Waiting, bounded, until nobody is connected to a service any more. */
-import type { EdgeControl } from "../../engine/edge/edge.ts";
+/** Waiting, bounded, until nobody is connected any more. */
 import { sleep } from "../../engine/retry.ts";
 
 export interface IdleOptions {
@@ -9,16 +8,18 @@ export interface IdleOptions {
     readonly signal?: AbortSignal;
 }
 
-/** @returns whether nobody is connected; false when the time was up */
+/**
+ * @param connected how many connections are open now
+ * @returns how many are open at the end: 0, or what is left when the time is up
+ */
 export async function awaitIdle(
-    edge: Pick<EdgeControl, "sessions">,
-    service: string,
+    connected: () => Promise<number>,
     { withinMs, askEveryMs, signal }: IdleOptions,
-): Promise<boolean> {
+): Promise<number> {
     const end = performance.now() + withinMs;
     for (;;) {
-        if ((await edge.sessions(service, "a", "b")) === 0) return true;
-        if (performance.now() >= end) return false;
+        const left = await connected();
+        if (left === 0 || performance.now() >= end) return left;
         await sleep(askEveryMs, signal);
     }
 }

@@ -24,7 +24,13 @@ export function removeStep(context: RolloutContext, removed: Removed, after: rea
         done: async () => (await engine.inspect(container))?.running !== true,
         async apply(signal) {
             await edge.remove(service);
-            if (drained) await awaitIdle(edge, service, { withinMs: release.drainMs, askEveryMs, signal });
+            if (drained) {
+                await awaitIdle(() => edge.sessions(service, "a", "b"), {
+                    withinMs: release.drainMs,
+                    askEveryMs,
+                    signal,
+                });
+            }
             await engine.stop(container, stopSeconds);
         },
         async undo() {
