@@ -116,7 +116,16 @@ export class Ledger {
         const now = await this.current();
         if (now?.transaction !== open.transaction || now.epoch !== open.epoch) return undefined;
         const mine: OpenTransaction = { ...open, epoch: open.epoch + 1, ...thisProcess() };
-        return (await this.#createOnce(this.#epochName(mine.epoch), "transaction", labelsOf(mine))) ? mine : undefined;
+        if (!(await this.#createOnce(this.#epochName(mine.epoch), "transaction", labelsOf(mine)))) return undefined;
+        // It may have ended between the look and the mark, and what has ended must not come to life again.
+        const epochs = await this.#epochs();
+        const isOf = (epoch: number) => (container: ContainerSummary) => {
+            const seen = fromLabels(container);
+            return seen.transaction === open.transaction && seen.epoch === epoch;
+        };
+        if (epochs.some(isOf(open.epoch))) return mine;
+        for (const { id } of epochs.filter(isOf(mine.epoch))) await this.#engine.remove(id);
+        return undefined;
     }
 
     /** @throws TransactionLost when the transaction is no longer this one */

@@ -195,6 +195,11 @@ async function close(session: Session, open: OpenTransaction): Promise<void> {
     await session.ledger.end(open).catch(warn);
 }
 
+/** A full disk, or a port that somebody has, says nothing of the release: it may be deployed again as it is. */
+function isOfThisMachine(cause: unknown): boolean {
+    return cause instanceof EvidenceLost || (cause instanceof PlumblineError && cause.category === "port-conflict");
+}
+
 function warn(error: unknown): void {
     console.log(`warning: ${describeError(error)}`);
 }
@@ -240,8 +245,7 @@ async function undo(
     await ledger.recordUndone(open.transaction).catch(warn);
     let left = await session.putBack(last, open);
     const reason = redact(describeError(first));
-    // A full disk here says nothing of the release.
-    if (left === undefined && last?.release !== release.id && !(first instanceof EvidenceLost)) {
+    if (left === undefined && last?.release !== release.id && !isOfThisMachine(first)) {
         const { transaction } = open;
         await ledger
             .quarantine({ release: release.id, transaction, reason, at: session.now().toISOString() })

@@ -14,6 +14,7 @@ const askEveryMs = 500;
  *
  * @param patienceMs longest wait
  * @param onWait told once, with the address
+ * @throws PlumblineError `port-conflict` where the port stays taken: that says nothing of the release
  */
 export async function startOnPorts(
     engine: Pick<Engine, "start">,
@@ -27,24 +28,43 @@ export async function startOnPorts(
             return await engine.start(container);
         } catch (error) {
             const place = takenPlace(error);
-            if (place === undefined || performance.now() > end || (await isListenedTo(place))) throw error;
-            if (!told) onWait(`${place.hostIp}:${place.port}`);
+            if (place === undefined) throw error;
+            const address = `${place.hostIp}:${place.port}`;
+            if (place.has === "container") throw takenError(`another container has ${address}`, error);
+            if (await isListenedTo(place)) throw takenError(`somebody listens on ${address}`, error);
+            if (performance.now() > end) throw takenError(`the system has lent ${address} to a connection`, error);
+            if (!told) onWait(address);
             await sleep(askEveryMs);
         }
     }
 }
 
-type Place = { readonly hostIp: string; readonly port: number };
+function takenError(what: string, cause: unknown): PlumblineError {
+    return new PlumblineError("port-conflict", `the edge cannot publish its ports: ${what}`, {
+        cause,
+        remedy: "deploy again once it is free; `sysctl net.ipv4.ip_local_reserved_ports` keeps the system from lending a port",
+    });
+}
+
+interface Place {
+    readonly hostIp: string;
+    readonly port: number;
+    /** The engine knows its own containers; of whatever else has the port it knows nothing. */
+    readonly has: "container" | "unknown";
+}
 
 /** The address in the engine's refusal; undefined where it refuses for another reason. */
 function takenPlace(error: unknown): Place | undefined {
     if (!(error instanceof PlumblineError)) return undefined;
+    const [, ownIp, ownPort] =
+        /Bind for (\d+\.\d+\.\d+\.\d+):(\d+) failed: port is already allocated/.exec(error.message) ?? [];
+    if (ownIp !== undefined) return { hostIp: ownIp, port: Number(ownPort), has: "container" };
     const [, hostIp, port] =
         /(\d+\.\d+\.\d+\.\d+):(\d+)(?:\/tcp)?: (?:bind: )?address already in use/.exec(error.message) ?? [];
-    return hostIp === undefined ? undefined : { hostIp, port: Number(port) };
+    return hostIp === undefined ? undefined : { hostIp, port: Number(port), has: "unknown" };
 }
 
 /** Asked for no place in particular, so that what is only lent does not count. */
-async function isListenedTo(place: Place): Promise<boolean> {
-    return (await listeningSockets([])).some(({ port }) => port === place.port);
+async function isListenedTo({ port }: Place): Promise<boolean> {
+    return (await listeningSockets([])).some((socket) => socket.port === port);
 }

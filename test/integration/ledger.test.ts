@@ -163,6 +163,25 @@ describe("taking a transaction over", () => {
         expect((await ledger.current())?.transaction).toBe("tx-2");
     });
 
+    test("does not bring back what ends in that very moment", async () => {
+        const ledger = await opened();
+        const mine = await begun(ledger);
+        // Its owner ends it after the look at it, and before the mark of the new owner.
+        const create: typeof engine.create = async (options) => {
+            await ledger.end(mine);
+            return await engine.create(options);
+        };
+        const slow = new Proxy(engine, {
+            get: (target, name) => {
+                const value: unknown = name === "create" ? create : Reflect.get(target, name, target);
+                return typeof value === "function" ? value.bind(target) : value;
+            },
+        });
+        expect(await new Ledger(slow, project, image).takeOver(mine)).toBeUndefined();
+        expect(await ledger.current()).toBeUndefined();
+        expect(await roleOf("transaction")).toEqual([]);
+    });
+
     test("is not undone by the one who held it: ending it then does nothing", async () => {
         const ledger = await opened();
         const mine = await begun(ledger);

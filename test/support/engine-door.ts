@@ -53,6 +53,8 @@ export class EngineDoor {
         // A build and a long start answer late.
         this.#server.requestTimeout = 0;
         this.#server.timeout = 0;
+        // The engine keeps idle connections: an order on one that is just being closed would be lost.
+        this.#server.keepAliveTimeout = 0;
     }
 
     /** @param socketPath where it is made */

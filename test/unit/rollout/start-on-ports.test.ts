@@ -44,7 +44,9 @@ describe("a container that publishes ports [R12]", () => {
     test("is not waited for when somebody listens there", async () => {
         const { port, close } = await freePort(true);
         const engine = engineThatFails(9, inUse(port));
-        await expect(startOnPorts(engine, "edge", 60_000, () => {})).rejects.toThrow("address already in use");
+        await expect(startOnPorts(engine, "edge", 60_000, () => {})).rejects.toThrow(
+            `somebody listens on 127.0.0.1:${port}`,
+        );
         await close();
         expect(engine.asked).toBe(1);
     });
@@ -52,7 +54,10 @@ describe("a container that publishes ports [R12]", () => {
     test("is not waited for longer than was granted", async () => {
         const { port } = await freePort();
         const engine = engineThatFails(1_000, inUse(port));
-        await expect(startOnPorts(engine, "edge", 0, () => {})).rejects.toThrow("address already in use");
+        await expect(startOnPorts(engine, "edge", 0, () => {})).rejects.toMatchObject({
+            category: "port-conflict",
+            message: `the edge cannot publish its ports: the system has lent 127.0.0.1:${port} to a connection`,
+        });
         expect(engine.asked).toBeLessThan(4);
     });
 
