@@ -1,5 +1,7 @@
 /** How rollback fails elsewhere (F1 to F18), each with real containers behind the real edge: here it does not. */
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
+import { createServer } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { chooseRelease, forceVariable, releaseVariable } from "../../rollout/choose.ts";
@@ -303,6 +305,24 @@ describe("around the commit", () => {
         const { previous } = await failing({ ...changed({}, ["web"]), faults: { web: "exit-at-boot" } });
         expect(previous).toBe(good.release.id);
         expect(await deviationsFrom(toy, good)).toEqual([]);
+    }, 300_000);
+
+    test("a port that somebody has taken brings the old edge back, and the release may come again as it is [R91, R99]", async () => {
+        const version: ToyVersion = { ...changed(), hostIp: "127.0.0.2" };
+        const port = Number(new URL(toy.address("web")).port);
+        const somebody = createServer().listen(port, "127.0.0.2");
+        await once(somebody, "listening");
+        const { outcome, error, request } = await failing(version);
+        somebody.close();
+        expect({ outcome, error }).toEqual({
+            outcome: "rolled-back",
+            error: expect.stringContaining(`the edge cannot publish its ports: somebody listens on 127.0.0.2:${port}`),
+        });
+        expect(await deviationsFrom(toy, base)).toEqual([]);
+        expect(Object.keys((await toy.ledger.state()).quarantine)).not.toContain(request.release.id);
+        const again = toy.run(await toy.declare(version));
+        expect({ code: await again.ended(), output: again.output() }).toMatchObject({ code: 0 });
+        base = await toy.deploy(changed());
     }, 300_000);
 
     test("F13 a forced release that is good after all is committed as forced, and no longer quarantined [R99]", async () => {
