@@ -19,7 +19,7 @@ export interface LoadOptions {
     readonly mostSeconds: number;
     /** Every so many requests one posts a small document, through Postgres, Redis and storage; 0: none. @default 25 */
     readonly writeEvery?: number;
-    /** An answer that takes longer is a failure. @default 10000 */
+    /** An answer that takes longer is a failure (R91). @default 5000 */
     readonly timeoutMs?: number;
     /** Seconds of load before the counting begins. @default 3 */
     readonly warmUpSeconds?: number;
@@ -73,7 +73,7 @@ export class Load {
     private constructor(options: LoadOptions) {
         const { hostname } = new URL(options.origin);
         if (hostname !== "127.0.0.1") throw new Error(`a load goes to this machine only, not to ${hostname}`);
-        this.#options = { writeEvery: 25, timeoutMs: 10_000, warmUpSeconds: 3, ...options };
+        this.#options = { writeEvery: 25, timeoutMs: 5_000, warmUpSeconds: 3, ...options };
         this.#done = this.#run();
         this.#done.catch(() => undefined); // Awaited by `stop`.
     }
