@@ -1,8 +1,7 @@
 /** A small project on disk and its compose file as `docker compose config` would print it. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "@jest/globals";
 import { stringify } from "yaml";
 import { type Baseline, parseBaseline } from "../../../release/baseline.ts";
 import { parseComposeSource } from "../../../release/compose-source.ts";
@@ -13,16 +12,9 @@ import type { Release } from "../../../release/types.ts";
 
 export type Tree = { [key: string]: unknown };
 
-const made: string[] = [];
-
-afterAll(async () => {
-    for (const folder of made.splice(0)) await rm(folder, { recursive: true });
-});
-
 /** A project folder with an edge and a `web` image to build. */
 export async function makeProject(): Promise<string> {
     const project = await mkdtemp(join(tmpdir(), "plumbline-freeze-"));
-    made.push(project);
     for (const service of ["edge", "web"]) {
         await mkdir(join(project, "services", service), { recursive: true });
         await writeFile(join(project, "services", service, "Dockerfile"), "FROM debian:bookworm-slim\n");

@@ -1,8 +1,17 @@
 /** Which host ports move when somebody else has them, and what follows from a move. */
-import { describe, expect, test } from "@jest/globals";
+import { rm } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type HostPort, hostPorts, movedPortNotes, movePorts, withMovedPorts } from "../../../release/ports.ts";
 import type { MovedPort, Release } from "../../../release/types.ts";
 import { makeProject, port, releaseOf, service } from "./fixture.ts";
+
+let project: string;
+
+beforeAll(async () => {
+    project = await makeProject();
+});
+
+afterAll(() => rm(project, { recursive: true }));
 
 const use = (user: string, at: number): HostPort => ({ user, target: at, hostIp: "127.0.0.1", port: at });
 const wanted = [use("api", 8000), use("worker", 8001), { ...use("gateway supabase", 54321) }];
@@ -76,7 +85,7 @@ describe("a release with moved ports [R12]", () => {
     };
     const frozen = async () =>
         releaseOf(
-            await makeProject(),
+            project,
             { web: service({ ports: [port(8000, 80)] }), cache: service({ ports: [port(6379, 6379)] }) },
             { "x-plumbline": { ...extension } },
         );
@@ -125,7 +134,7 @@ describe("a release with moved ports [R12]", () => {
     test("has the edge that a baseline with those ports would have", async () => {
         const moves = [{ user: "web", target: 80, wanted: 8000, published: 8002 }];
         const written = await releaseOf(
-            await makeProject(),
+            project,
             { web: service({ ports: [port(8002, 80)] }), cache: service({ ports: [port(6379, 6379)] }) },
             { "x-plumbline": { ...extension } },
         );
