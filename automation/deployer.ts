@@ -3,10 +3,9 @@
  * one.
  */
 
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { OpenTransaction } from "../rollout/ledger.ts";
-import { isKnownDead } from "../rollout/process.ts";
+import { isKnownDead, parentOf } from "../rollout/process.ts";
 import { type ProcessTable, thisMachine } from "./lock.ts";
 
 /**
@@ -16,28 +15,17 @@ import { type ProcessTable, thisMachine } from "./lock.ts";
  */
 export type OwnerState = "elsewhere" | "at-work" | "ending" | "dead";
 
-/** @param parentOf the process that started another one; undefined where that cannot be known */
+/** @param parent the process that started another one; undefined where that cannot be known */
 export function ownerState(
     open: Pick<OpenTransaction, "host" | "pid" | "pidStart">,
     processes: ProcessTable = thisMachine,
-    parentOf: (pid: number) => number | undefined = parentOnLinux,
+    parent: (pid: number) => number | undefined = parentOf,
 ): OwnerState {
     if (open.host !== hostname()) return "elsewhere";
     // In this order: of a process that ends meanwhile there is no parent, and that says nothing of its work.
-    const parent = parentOf(open.pid);
+    const startedBy = parent(open.pid);
     if (isKnownDead(open)) return "dead";
-    return parent === undefined || processes.isPulumi(parent) ? "at-work" : "ending";
-}
-
-function parentOnLinux(pid: number): number | undefined {
-    try {
-        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-        // The second field is the command in parentheses, which may hold anything.
-        const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-        return Number.isInteger(parent) ? parent : undefined;
-    } catch {
-        return undefined;
-    }
+    return startedBy === undefined || processes.isPulumi(startedBy) ? "at-work" : "ending";
 }
 
 /** Who it is and since when, in words. */

@@ -114,31 +114,27 @@ export class Ledger {
      */
     async takeOver(open: OpenTransaction): Promise<OpenTransaction | undefined> {
         const now = await this.current();
-        if (now?.transaction !== open.transaction || now.epoch !== open.epoch) return undefined;
+        if (!isSame(now, open)) return undefined;
         const mine: OpenTransaction = { ...open, epoch: open.epoch + 1, ...thisProcess() };
         if (!(await this.#createOnce(this.#epochName(mine.epoch), "transaction", labelsOf(mine)))) return undefined;
         // It may have ended between the look and the mark, and what has ended must not come to life again.
-        const epochs = await this.#epochs();
-        const isOf = (epoch: number) => (container: ContainerSummary) => {
-            const seen = fromLabels(container);
-            return seen.transaction === open.transaction && seen.epoch === epoch;
-        };
-        if (epochs.some(isOf(open.epoch))) return mine;
-        for (const { id } of epochs.filter(isOf(mine.epoch))) await this.#engine.remove(id);
+        const marks = await this.#epochs();
+        const marksOf = (one: OpenTransaction) => marks.filter((mark) => isSame(fromLabels(mark), one));
+        if (marksOf(open).length > 0) return mine;
+        for (const { id } of marksOf(mine)) await this.#engine.remove(id);
         return undefined;
     }
 
     /** @throws TransactionLost when the transaction is no longer this one */
     async assertHeld(mine: OpenTransaction): Promise<void> {
         const now = await this.current();
-        if (now?.transaction !== mine.transaction || now.epoch !== mine.epoch)
-            throw new TransactionLost(mine.transaction);
+        if (!isSame(now, mine)) throw new TransactionLost(mine.transaction);
     }
 
     /** Closes the transaction, unless another deployer has taken it over. */
     async end(mine: OpenTransaction): Promise<void> {
         const now = await this.current();
-        if (now === undefined || now.transaction !== mine.transaction || now.epoch !== mine.epoch) return;
+        if (!isSame(now, mine)) return;
         const epochs = await this.#epochs();
         // The highest last: while one is there, nobody else can begin.
         for (const { id } of epochs.sort((a, b) => fromLabels(a).epoch - fromLabels(b).epoch))
@@ -306,6 +302,11 @@ export class TransactionLost extends Error {
         super(`transaction ${transaction} was taken over by another process`);
         this.name = "TransactionLost";
     }
+}
+
+/** The same transaction in the same hands. */
+function isSame(one: OpenTransaction | undefined, other: OpenTransaction): boolean {
+    return one?.transaction === other.transaction && one.epoch === other.epoch;
 }
 
 function isAnswerLost(error: unknown): boolean {

@@ -1,16 +1,16 @@
-/** Whether a process of this machine is still the one that was meant. */
+/** What is known of a process of this machine: whether it is still the one that was meant, and who started it. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
-/** Field 22 of `/proc/<pid>/stat`: clock ticks from boot to the process's start; empty where there is no such file system. */
+/** Clock ticks from boot to the process's start (field 22); empty where there is no such file system, or no such process. */
 export function processStartTime(pid: number): string {
-    try {
-        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-        // The second field is the command in parentheses, which may hold anything.
-        return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-    } catch {
-        return ""; // No such process, or no such file system: `isAlive` asks further.
-    }
+    return statOf(pid)[19] ?? "";
+}
+
+/** The process that started another one, or has it since that one ended (field 4); undefined where that cannot be known. */
+export function parentOf(pid: number): number | undefined {
+    const parent = Number(statOf(pid)[1]);
+    return Number.isInteger(parent) ? parent : undefined;
 }
 
 /** Whether a process runs: a zombie does not, and neither does another one that has got its number. */
@@ -34,10 +34,16 @@ export function isKnownDead(owner: {
 }
 
 function isZombie(pid: number): boolean {
+    return statOf(pid)[0] === "Z";
+}
+
+/** The fields of `/proc/<pid>/stat` from the third on; none where there is no such process, or no such file system. */
+function statOf(pid: number): readonly string[] {
     try {
         const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-        return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+        // The second field is the command in parentheses, which may hold anything.
+        return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     } catch {
-        return false;
+        return [];
     }
 }

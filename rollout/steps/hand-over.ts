@@ -5,7 +5,7 @@ import { containerOf, type RolloutContext } from "../context.ts";
 import { awaitOpenTransactions } from "../open-transactions.ts";
 import { awaitReady } from "../readiness.ts";
 import type { Step } from "../step.ts";
-import { awaitIdle } from "./idle.ts";
+import { awaitIdle, connectionsTo } from "./idle.ts";
 import { hasListeners, isRouted } from "./routes.ts";
 import { prepareContainer } from "./start-container.ts";
 
@@ -35,7 +35,7 @@ export function handedOver(
 async function holdAndSettle(edge: EdgeControl, service: string, signal?: AbortSignal): Promise<void> {
     await edge.hold(service);
     const until = signal === undefined ? {} : { signal };
-    await awaitIdle(() => edge.sessions(service, "a", "b"), { withinMs: settleMs, askEveryMs: 20, ...until });
+    await awaitIdle(connectionsTo(edge, service), { withinMs: settleMs, askEveryMs: 20, ...until });
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Waiting, bounded, until nobody is connected any more. */
+import type { EdgeControl } from "../../engine/edge/edge.ts";
 import { sleep } from "../../engine/retry.ts";
 
 export interface IdleOptions {
@@ -7,6 +8,10 @@ export interface IdleOptions {
     readonly askEveryMs: number;
     readonly signal?: AbortSignal;
 }
+
+/** Counts who is connected to a service, in either of its slots. */
+export const connectionsTo = (edge: Pick<EdgeControl, "sessions">, service: string) => () =>
+    edge.sessions(service, "a", "b");
 
 /**
  * @param connected how many connections are open now

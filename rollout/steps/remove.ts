@@ -1,7 +1,7 @@
 /** Services and replicas that the release no longer has: out of the edge, drained, then stopped. Their volumes stay. */
 import type { RolloutContext } from "../context.ts";
 import type { Step } from "../step.ts";
-import { awaitIdle } from "./idle.ts";
+import { awaitIdle, connectionsTo } from "./idle.ts";
 
 /** Seconds that a removed service gets to end; its own setting went with its definition. */
 const stopSeconds = 30;
@@ -24,13 +24,8 @@ export function removeStep(context: RolloutContext, removed: Removed, after: rea
         done: async () => (await engine.inspect(container))?.running !== true,
         async apply(signal) {
             await edge.remove(service);
-            if (drained) {
-                await awaitIdle(() => edge.sessions(service, "a", "b"), {
-                    withinMs: release.drainMs,
-                    askEveryMs,
-                    signal,
-                });
-            }
+            const patience = { withinMs: release.drainMs, askEveryMs, signal };
+            if (drained) await awaitIdle(connectionsTo(edge, service), patience);
             await engine.stop(container, stopSeconds);
         },
         async undo() {

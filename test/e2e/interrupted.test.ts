@@ -267,7 +267,7 @@ describe("after the commit", () => {
         const wanted = next();
         await killedAt(removal, wanted, "all but the guard");
         const deployed = await small.command(["deploy"]);
-        expectExit(deployed.ran, 0);
+        expectEnd(deployed, 0, deployed.outcome);
         await small.untilQuiet();
         await expectStanding(wanted);
     }, 180_000);

@@ -63,7 +63,7 @@ afterAll(() => small?.dispose(), 120_000);
 test("the plan tells the gap of the edge, as it was measured here, and the volume that stays [R91]", async () => {
     await small.write({ more: ["desk"], smokeFails: true });
     const plan = await small.command<PreviewResult>(["preview"]);
-    expectExit(plan.ran, 0);
+    expectEnd(plan, 0, "planned");
     const told = plan.notes.join("\n");
     expect(told).toMatch(gapNote);
     expect(told).toContain(volumeNote());
@@ -109,7 +109,8 @@ test("the same under plain `pulumi up`, directly after it: undone and quarantine
     const refused = await small.command<DeployResult>(["deploy"]);
     expectEnd(refused, 30, "refused");
     expect(refused.failure?.message).toContain(`release ${release} was undone by transaction ${transaction}`);
-    expectExit((await small.command(["recover"])).ran, 0);
+    const recovered = await small.command(["recover"]);
+    expectEnd(recovered, 0, recovered.outcome);
     expect((await small.command<PreviewResult>(["preview", "--refresh"])).plan).toEqual([]);
     await expectAllOld();
 }, 180_000);

@@ -312,8 +312,7 @@ describe("around the commit", () => {
         const port = Number(new URL(toy.address("web")).port);
         const somebody = createServer().listen(port, "127.0.0.2");
         await once(somebody, "listening");
-        const { outcome, error, request } = await failing(version);
-        somebody.close();
+        const { outcome, error, request } = await failing(version).finally(() => somebody.close());
         expect({ outcome, error }).toEqual({
             outcome: "rolled-back",
             error: expect.stringContaining(`the edge cannot publish its ports: somebody listens on 127.0.0.2:${port}`),

@@ -13,11 +13,11 @@ export function expectExit(ran: Ran, code: number | null | "failing"): void {
 }
 
 /** The end of one of our commands with `--json`: its exit code and its outcome. */
-export function expectEnd({ exitCode, outcome, failure, ran }: Told, ...expected: readonly [number, string]): void {
-    const asExpected = exitCode === expected[0] && outcome === expected[1];
-    const words = (...[code, name]: readonly [number, string]) => `${name} (${code})`;
-    const more = asExpected ? "" : `: ${failure?.message}\n${lastLines(ran)}`;
-    expect(words(exitCode, outcome) + more).toBe(words(...expected));
+export function expectEnd(told: Told, exitCode: number, outcome: string): void {
+    const ended = `${told.outcome} (${told.exitCode})`;
+    const expected = `${outcome} (${exitCode})`;
+    const more = ended === expected ? "" : `: ${told.failure?.message}\n${lastLines(told.ran)}`;
+    expect(ended + more).toBe(expected);
 }
 
 /** What it said before its end tells most; a whole deploy would hide it. */

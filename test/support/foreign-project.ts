@@ -7,6 +7,7 @@ import { request } from "node:http";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "@jest/globals";
+import { expectExit } from "./ended.ts";
 import { Project, type Ran, workingTree } from "./project.ts";
 
 const fixtures = path.join(workingTree, "test/fixtures/compose");
@@ -25,7 +26,7 @@ export async function foreignProject(name: string): Promise<Project> {
 /** Runs a command and fails the test with its output when it ends otherwise. */
 export async function expectCode(project: Project, code: number, args: readonly string[]): Promise<Ran> {
     const ran = await project.command(args, { timeoutMs: 600_000 });
-    if (ran.code !== code) throw new Error(`exit code ${ran.code} instead of ${code}\n${ran.output}`);
+    expectExit(ran, code);
     return ran;
 }
 

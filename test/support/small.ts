@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { stringify } from "yaml";
 import type { CommandResult } from "../../automation/result.ts";
-import { isAlive, processStartTime } from "../../rollout/process.ts";
+import { isAlive } from "../../rollout/process.ts";
 import { Project, type Ran, type RunOptions } from "./project.ts";
 
 export const smallStack = "local";
@@ -215,23 +215,20 @@ export class SmallProject {
             }
         }
         await until(
-            () => meant.every(({ pid, startTime }) => !isAlive(pid, startTime)),
+            () => meant.every(({ pid }) => !isAlive(pid, "")),
             () => `killed, and still there: ${JSON.stringify(meant)}`,
         );
         return meant.length;
     }
 
     /** The processes that work in the project's folder. */
-    processes(): { readonly pid: number; readonly startTime: string; readonly command: string }[] {
+    processes(): { readonly pid: number; readonly command: string }[] {
         return readdirSync("/proc").flatMap((entry) => {
             const pid = Number(entry);
             if (!Number.isInteger(pid) || pid === process.pid) return [];
             try {
                 if (!readlinkSync(`/proc/${pid}/cwd`).startsWith(this.folder)) return [];
-                const startTime = processStartTime(pid);
-                return [
-                    { pid, startTime, command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") },
-                ];
+                return [{ pid, command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }];
             } catch {
                 return []; // It has ended meanwhile.
             }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isAlive } from "../../rollout/process.ts";
+import { isAlive, parentOf } from "../../rollout/process.ts";
 import type { RolloutRequest } from "../../rollout/session.ts";
 
 export interface ToyRunOptions {
@@ -153,15 +153,6 @@ function childrenOf(parent: number): { readonly pid: number; readonly command: s
         const pid = Number(name);
         return Number.isInteger(pid) && parentOf(pid) === parent ? [{ pid, command: commandOf(pid) }] : [];
     });
-}
-
-function parentOf(pid: number): number {
-    try {
-        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-        return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-    } catch {
-        return 0; // It has ended meanwhile.
-    }
 }
 
 function commandOf(pid: number): string {

@@ -39,15 +39,16 @@ describe("a lock", () => {
         expect(thisMachine.isPulumi(ended)).toBe(false);
         expect(thisMachine.isPulumi(process.pid)).toBe(false);
     });
+
     test("of a Pulumi that was killed and whose end nobody asks for counts as gone [R94]", async () => {
         const folder = await mkdtemp(path.join(tmpdir(), "plumbline-lock-"));
+        await symlink("/bin/true", path.join(folder, "pulumi"));
+        const { pid, parent } = await zombie(path.join(folder, "pulumi"));
         try {
-            await symlink("/bin/true", path.join(folder, "pulumi"));
-            const { pid, parent } = await zombie(path.join(folder, "pulumi"));
             expect(await readFile(`/proc/${pid}/comm`, "utf8")).toBe("pulumi\n");
             expect(thisMachine.isPulumi(pid)).toBe(false);
-            parent.kill("SIGKILL");
         } finally {
+            parent.kill("SIGKILL");
             await rm(folder, { recursive: true });
         }
     });
